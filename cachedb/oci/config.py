@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cachedb.errors import InvalidDigest, InvalidManifest
 from cachedb.oci.digest import Digest
 from cachedb.oci.json_fields import DamagedFields, Fields
+from cachedb.oci.plain_json import decode_plain
 from cachedb.oci.platform.model import Platform
 from cachedb.oci.strict_json import decode_damaged, decode_object
 from cachedb.records import Record
@@ -48,10 +50,51 @@ def parse(content: bytes) -> ImageConfig:
     Raises:
         InvalidManifest: The document is malformed; the path says where.
     """
-    fields = Fields(decode_object(content))
+    usual = _decode_usual(content)
+    if usual is not None:
+        with suppress(InvalidManifest):  # which is said of the strictly decoded document
+            return _checked(Fields(usual))
+    return _checked(Fields(decode_object(content)))
+
+
+def _checked(fields: Fields) -> ImageConfig:
     run = fields.object("config") or Fields({}, "config")
     _check_unused(fields, run)
     return _config(fields, run, diff_ids=_diff_ids(fields), created_at=_created_at(fields))
+
+
+def _decode_usual(content: bytes) -> dict[str, Any] | None:
+    """Return what `decode_object` returns for a document with the usual fields; None for others.
+
+    What the document says is not checked; integers may be beyond 64 bits.
+    """
+    plain = decode_plain(content)
+    if plain is None:
+        return None
+    document, keys = plain
+    run, rootfs, history = map(document.get, ("config", "rootfs", "history"))
+    labels = run.get("Labels") if type(run) is dict else None
+    counted = 0
+    for item, known in (
+        (document, _USUAL_FIELDS),
+        (run, _USUAL_RUN_FIELDS),
+        (rootfs, _USUAL_ROOTFS_FIELDS),
+        *((step, _USUAL_STEP_FIELDS) for step in (history if type(history) is list else ())),
+    ):
+        if type(item) is dict:
+            if not item.keys() <= known:
+                return None
+            counted += len(item)
+    if type(labels) is dict:
+        counted += len(labels)
+    # Otherwise a key occurs twice, a text looks like one, or objects are at other places.
+    return document if counted == keys else None
+
+
+_USUAL_FIELDS = frozenset("architecture os variant created author config rootfs history".split())
+_USUAL_RUN_FIELDS = frozenset("User Env Entrypoint Cmd WorkingDir Labels StopSignal".split())
+_USUAL_ROOTFS_FIELDS = frozenset({"type", "diff_ids"})
+_USUAL_STEP_FIELDS = frozenset("created created_by author comment empty_layer".split())
 
 
 def salvage(content: bytes) -> ImageConfig | None:

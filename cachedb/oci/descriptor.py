@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from cachedb.errors import InvalidDigest, InvalidManifest, InvalidMediaType
@@ -12,13 +13,15 @@ from cachedb.oci.platform.model import Platform
 from cachedb.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from cachedb.oci.json_fields import Fields
 
 REF_NAME = "org.opencontainers.image.ref.name"
 _LARGEST_SIZE = 2**63 - 1
 _REQUIRED = frozenset({"mediaType", "digest", "size"})
+_USUAL = _REQUIRED | {"platform", "annotations"}
+_USUAL_PLATFORMS = frozenset({"os", "architecture", "variant"})
 CONTAINERD_NAME = "io.containerd.image.name"
 
 
@@ -130,6 +133,62 @@ class Descriptor(Record):
             actual = Digest.of(self.data, self.digest.algorithm)
             if actual != self.digest:
                 raise InvalidManifest(f"is {actual}, not {self.digest}", fields.at("data"))
+
+
+def usual_descriptors(found: Iterable[Any]) -> tuple[tuple[Descriptor, ...], int] | None:
+    """Return what `from_fields` returns for each of some decoded objects, and their keys.
+
+    None unless each is valid, and has a platform and annotations at most. The number is that of
+    the keys of all objects in it. Costs a third of `from_fields`.
+    """
+    made: list[Descriptor] = []
+    keys = 0
+    try:
+        for data in found:
+            if type(data) is not dict or not data.keys() <= _USUAL:
+                return None
+            keys += len(data)
+            platform, annotations = data.get("platform"), data.get("annotations")
+            if platform is not None:
+                keys += len(platform)
+                if not platform.keys() <= _USUAL_PLATFORMS:
+                    return None
+                platform = _platform(**platform)
+            if annotations is not None:
+                keys += len(annotations)
+                if not are_annotations(annotations):
+                    return None
+            size = data["size"]
+            if type(size) is not int or not 0 <= size <= _LARGEST_SIZE:
+                return None
+            made.append(
+                # All fields, since defaults take as long as the rest.
+                Descriptor(
+                    media_type=MediaType(data["mediaType"]),
+                    digest=Digest.declared(data["digest"]),
+                    size=size,
+                    platform=platform,
+                    artifact_type=None,
+                    annotations=annotations or {},
+                    urls=(),
+                    data=None,
+                )
+            )
+    except (InvalidDigest, InvalidMediaType, AttributeError, KeyError, TypeError):
+        return None  # of another type, or not of its grammar: `from_fields` says which
+    return tuple(made), keys
+
+
+def are_annotations(found: Any) -> bool:
+    """Return whether a decoded value is an object of texts, without a null."""
+    return type(found) is dict and {str}.issuperset(map(type, found.values()))
+
+
+@lru_cache(maxsize=64)
+def _platform(*, os: str, architecture: str, variant: str = "") -> Platform:
+    if not type(os) is type(architecture) is type(variant) is str:
+        raise TypeError
+    return Platform(os=os, architecture=architecture, variant=variant)
 
 
 _KINDS_ALIKE = {

@@ -12,9 +12,15 @@ from typing import TYPE_CHECKING
 
 from cachedb.errors import InvalidManifest, InvalidMediaType
 from cachedb.oci import attestation, media_type
-from cachedb.oci.descriptor import Descriptor, artifact_type
+from cachedb.oci.descriptor import (
+    Descriptor,
+    are_annotations,
+    artifact_type,
+    usual_descriptors,
+)
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.media_type import MediaType
+from cachedb.oci.plain_json import decode_plain
 from cachedb.oci.strict_json import decode_object
 from cachedb.records import NamedTuple
 
@@ -119,6 +125,10 @@ def parse(content: bytes, declared: MediaType) -> Index | Manifest:
         InvalidManifest: The document is malformed, is of another kind than `declared`, or has
             fields of two kinds.
     """
+    return _parse_usual(content, declared) or _parse_any(content, declared)
+
+
+def _parse_any(content: bytes, declared: MediaType) -> Index | Manifest:
     fields = Fields(decode_object(content))
     check_kind(fields, declared)
     match kind_of(declared):
@@ -128,6 +138,43 @@ def parse(content: bytes, declared: MediaType) -> Index | Manifest:
             return _artifact(fields, declared)
         case _:
             return _manifest(fields, declared)
+
+
+def _parse_usual(content: bytes, declared: MediaType) -> Index | Manifest | None:
+    """Return what `_parse_any` returns for a document with the usual fields; None for others.
+
+    Documents are usual that state the declared type and have no other fields than builders write.
+    """
+    plain = decode_plain(content)
+    if plain is None:
+        return None
+    document, keys = plain
+    own = _USUAL_FIELDS.get(kind_of(declared))
+    notes = document.get("annotations", _NO_NOTES)
+    if own is None or not own <= document.keys() <= own | {"annotations"}:
+        return None
+    version, listed = document["schemaVersion"], document.get("manifests")
+    if document["mediaType"] != declared or not are_annotations(notes):
+        return None
+    if version != _SCHEMA_VERSION or type(version) is not int:
+        return None
+    if listed is None and type(document.get("layers")) is list:
+        listed = [document["config"], *document["layers"]]
+    found = usual_descriptors(listed) if type(listed) is list else None
+    # Otherwise a key occurs twice, or a text looks like one.
+    if found is None or len(document) + len(notes) + found[1] != keys:
+        return None
+    descriptors = found[0]
+    if "manifests" in document:
+        return Index(declared, descriptors, None, None, notes, True)
+    return Manifest(declared, descriptors[0], descriptors[1:], None, None, notes, True)
+
+
+_NO_NOTES: dict[str, str] = {}
+_USUAL_FIELDS = {
+    "index": {"schemaVersion", "mediaType", "manifests"},
+    "manifest": {"schemaVersion", "mediaType", "config", "layers"},
+}
 
 
 def guess(content: bytes) -> MediaType | None:

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from cachedb.catalog.executor import Connection
     from cachedb.catalog.index.blob_rows import BlobRow
     from cachedb.layout import Layout
+    from cachedb.layout.blobs import OpenStore
     from cachedb.oci.config import ImageConfig
     from cachedb.oci.digest import Digest
     from cachedb.oci.graph import AnyDocument
@@ -156,7 +157,8 @@ class _Reconciliation:
 
     def __init__(self, layout: Layout, working_set: WorkingSet) -> None:
         self._layout = layout
-        self._blobs = layout.blobs
+        self._blobs: OpenStore
+        """Its blobs, while rows are derived."""
         self._working_set = working_set
         self._moved: set[int] = set()
         self._counts: Counter[str] = Counter()
@@ -208,7 +210,7 @@ class _Reconciliation:
         self._left = self._count_left()
         with (
             self._layout.progress.task("index", self._left, "blobs") as self._task,
-            self._layout.blobs.kept_open() as self._blobs,
+            self._layout.blobs.in_bulk() as self._blobs,
             collector_paused(),
         ):
             self._derive_all(refs.touched)
@@ -354,13 +356,9 @@ class _Reconciliation:
     def _read(self, rows: list[BlobRow]) -> set[int]:
         documents: list[tuple[BlobRow, AnyDocument]] = []
         configs: list[tuple[BlobRow, ImageConfig]] = []
-        for row in rows:
-            self._readings[row.id] += 1
-            if self._readings[row.id] > _MOST_READINGS:
-                row.problem = "documents that point at it contradict each other"
-                row.parsed = Reading.AS_DECLARED
-                continue
-            found = self._look_into(row)
+        legible = [row for row in rows if self._may_be_read(row)]
+        for row, content in self._with_contents(legible):
+            found = self._look_into(row, content)
             if isinstance(found, config.ImageConfig):
                 configs.append((row, found))
             elif found is not None:
@@ -371,15 +369,36 @@ class _Reconciliation:
         above = derivation.manifests_of_configs(self._working_set, [row.id for row, _ in configs])
         return children | above | read
 
-    def _look_into(self, row: BlobRow) -> AnyDocument | ImageConfig | None:
-        """Parse the content of a blob; a problem is recorded in its row."""
+    def _may_be_read(self, row: BlobRow) -> bool:
+        self._readings[row.id] += 1
+        if self._readings[row.id] <= _MOST_READINGS:
+            return True
+        row.problem = "documents that point at it contradict each other"
+        row.parsed = Reading.AS_DECLARED
+        return False
+
+    def _with_contents(self, rows: list[BlobRow]) -> Iterator[tuple[BlobRow, bytes | None]]:
+        """Yield rows with the contents of their blobs; None for what is no intact document.
+
+        One loop reads all documents of a kind: a call for each takes as long as reading it.
+        """
+        documents = [row for row in rows if row.kind in DOCUMENTS]
+        configs = [row for row in rows if row.kind is Kind.CONFIG]
+        others = [row for row in rows if row.kind not in {*DOCUMENTS, Kind.CONFIG}]
+        for each, limit in ((documents, MANIFEST_BYTES), (configs, CONFIG_BYTES)):
+            contents = self._blobs.contents([row.digest for row in each], limit)
+            yield from zip(each, contents, strict=True)
+        yield from ((row, None) for row in others)
+
+    def _look_into(self, row: BlobRow, content: bytes | None) -> AnyDocument | ImageConfig | None:
+        """Parse the content of a blob, read if it is None; a problem is recorded in its row."""
         digest = codecs.digest(row.digest)
         row.parsed = Reading.AS_DECLARED if row.media_type else Reading.AS_GUESSED
         try:
             if row.kind in DOCUMENTS:
-                return parse_document(row, self._blobs.read(digest, MANIFEST_BYTES))
+                return parse_document(row, content or self._blobs.read(digest, MANIFEST_BYTES))
             if row.kind is Kind.CONFIG:
-                return parse_config(row, self._blobs.read(digest, CONFIG_BYTES))
+                return parse_config(row, content or self._blobs.read(digest, CONFIG_BYTES))
             if row.size <= MANIFEST_BYTES.value and self._blobs.starts_with(digest, b"{"):
                 content = self._blobs.read(digest, MANIFEST_BYTES)
                 if not row.media_type:
