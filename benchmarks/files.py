@@ -4,12 +4,14 @@
                                [--repeat 3] [--json FILE] [--many FOLDER] [--trees FOLDER]
 
 Each TAR is one layer of the measured image; files of this system are added as a last layer until
-there are as many megabytes, with their directories: exactly 73 000 entries at 1000 megabytes. Rows
-are `index`, `toc`, `diff`, `cat`, `size`, `refs` and `trees`. Commands run in turn; below each
-table is whether the minimum of the wall clock is within the target. `refs` makes an index of many
-images, which takes minutes, in FOLDER: it is used again if it is there. So does `trees`, which is
-measured if it is named: the archives of debootstrap's minbase (as root) and of packages of Node.js
-that npm installs, in FOLDER.
+there are as many megabytes, with their directories: exactly 73 000 entries at 1000 megabytes.
+Rows are `index`, `toc`, `diff`, `cat`, `size`, `refs`, `trees` and `empty`. Commands run in
+turn; below each table is whether the minimum of the wall clock is within the target. `refs`
+makes an index of many images, which takes minutes, in FOLDER: it is used again if it is there.
+So does `trees`, which is measured if it is named: the archives of debootstrap's minbase (as
+root) and of packages of Node.js that npm installs, in FOLDER. `empty`, which is measured if it
+is named too, is about a layer of ten million empty files: time, peak memory, and the message
+about the limit that it exceeds.
 """
 
 from __future__ import annotations
@@ -17,8 +19,10 @@ from __future__ import annotations
 import argparse
 import gzip
 import hashlib
+import io
 import json
 import multiprocessing
+import os
 import random
 import shutil
 import sqlite3
@@ -26,6 +30,8 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
+import zlib
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -56,12 +62,13 @@ NODE_PACKAGES = ("next", "eslint", "webpack", "jest", "@babel/core", "@babel/pre
 FILES_OF_IMAGE = 5_000
 FILES_OF_DIRECTORY = 100
 DIRECTORIES = 600
+EMPTY_FILES = 10_000_000
 
 
 def main() -> None:
     """Make the images and measure the rows that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("rows", nargs="*", default=[row for row in ROWS if row != "trees"])
+    parser.add_argument("rows", nargs="*", default=[row for row in ROWS if row not in _NAMED])
     parser.add_argument("--archive", action="append", default=[], type=Path)
     parser.add_argument("--megabytes", type=int, default=1000)
     parser.add_argument("--images", type=int, default=1000)
@@ -73,7 +80,7 @@ def main() -> None:
     found: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        if set(options.rows) - {"refs", "trees"}:
+        if set(options.rows) - {"refs", *_NAMED}:
             # In a process of its own: the peak memory of a child begins with that of its parent.
             _apart(_make, root, options.archive, options.megabytes * 1_000_000)
         for row in options.rows:
@@ -312,10 +319,65 @@ def _size_of_many(path: Path) -> tuple[int, int]:
     return file.stat().st_size, entries
 
 
+def _empty(root: Path, options: argparse.Namespace) -> object:
+    """Index a layer of more empty files than the limit; print what that costs, and its message."""
+    del options
+    _apart(_make_empty, root)
+    started = time.perf_counter()
+    with (root / "message").open("wb") as message:
+        process = subprocess.Popen(_cachedb(root, "index", "files", "--all"), stderr=message)
+        _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    found = {
+        "files": EMPTY_FILES,
+        "wall": time.perf_counter() - started,
+        "cpu": usage.ru_utime + usage.ru_stime,
+        "memory": usage.ru_maxrss / 1024,
+        "exit code": process.returncode,
+        "message": (root / "message").read_text(),
+    }
+    print(
+        f"layer of {EMPTY_FILES} empty files: {found['wall']:.1f} s, CPU {found['cpu']:.1f} s, "
+        f"{found['memory']:.0f} MiB, exit code {found['exit code']}\n{found['message']}",
+        flush=True,
+    )
+    return found
+
+
+def _make_empty(root: Path) -> None:
+    """Write an image of one layer of empty files; the archive is compressed as it is written."""
+    packer = zlib.compressobj(1, wbits=31)
+    hasher = hashlib.sha256()
+    packed = io.BytesIO()
+    for first in range(0, EMPTY_FILES, 10_000):
+        numbers = range(first, min(first + 10_000, EMPTY_FILES))
+        headers = b"".join(map(_empty_header, numbers))
+        hasher.update(headers)
+        packed.write(packer.compress(headers))
+    hasher.update(bytes(1024))
+    packed.write(packer.compress(bytes(1024)) + packer.flush())
+    diff_id = f"sha256:{hasher.hexdigest()}"
+    layer = build.Blob(packed.getvalue(), build.OCI_LAYER_GZIP, diff_id)
+    build.layout(root / "cache", {NAME: build.image(layer)})
+
+
+def _empty_header(number: int) -> bytes:
+    """Return the header of an empty file; `tarfile` takes ten times as long for each."""
+    digits = b"%08d" % number
+    checksum = _CHECKSUM + sum(digits)
+    return b"d/" + digits + _HEADER[10:148] + b"%06o\0 " % checksum + _HEADER[156:]
+
+
+_HEADER = tarfile.TarInfo("d/00000000").tobuf()
+_CHECKSUM = int(_HEADER[148:154], 8) - sum(b"00000000")
+
+
 ROWS = {
     "index": _index, "toc": _toc, "diff": _diff, "cat": _cat, "size": _size, "refs": _refs,
-    "trees": _trees,
+    "trees": _trees, "empty": _empty,
 }  # fmt: skip
+_NAMED = {"trees", "empty"}
+"""Rows that are measured if they are named."""
 
 
 def _make_many(path: Path, images: int) -> None:
