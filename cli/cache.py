@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from cachedb.cli.feedback.choices import QuietValueOption
 from cachedb.cli.options.cache import CacheOption
 from cachedb.cli.options.cache_folder import cache_folder
-from cachedb.cli.options.common import FormatOption, QuietOption
+from cachedb.cli.options.common import FormatOption
 from cachedb.cli.render import output, tables
 from cachedb.cli.render.tables import Column, Format
 
@@ -26,7 +27,7 @@ def command(
     ],
     cache: CacheOption = None,
     form: FormatOption = Format.TABLE,
-    quiet: QuietOption = False,  # noqa: ARG001  (there is nothing to leave out)
+    quiet: QuietValueOption = False,
 ) -> None:
     """Print the directory of the cache, which need not exist.
 
@@ -35,7 +36,7 @@ def command(
     """
     del question
     folder = str(cache_folder(cache).absolute())
-    if form is Format.TABLE:
+    if quiet or form is Format.TABLE:
         output.print_stdout(output.show(folder))
     else:
         tables.render((Column("dir"),), [(folder,)], form)

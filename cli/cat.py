@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from cachedb.cli.feedback.choices import QuietValueOption
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.completion import names as complete
 from cachedb.cli.options.image_paths import (
@@ -34,12 +35,18 @@ def command(
     cache: CacheOption = None,
     platform: SinglePlatformOption = None,
     arch: SingleArchOption = None,
+    form: Annotated[
+        str,
+        typer.Option("--format", metavar="FORMAT", help="Refused: a file is printed unchanged."),
+    ] = "",
+    quiet: QuietValueOption = False,
 ) -> None:
     """Print one file of an image, after the digest of its layer was checked.
 
     Symlinks are followed inside the image. Nothing is printed if the layer is damaged. The content
     is printed unchanged, in no other format.
     """
+    del form, quiet  # which has no effect on a file
     _refuse_format(ctx)
     name, path = parse_image_path(image)
     if path is None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cachedb.cli.feedback.choices import SilentOption
 from cachedb.cli.options.cache import CacheOption, open_cache
-from cachedb.cli.options.common import QuietOption
 from cachedb.cli.options.query import ParamOption, parameters, print_notes
 from cachedb.cli.render import output
 from cachedb.cli.render.tables import Format, parse_format
@@ -72,7 +72,7 @@ def command(
     outfile: OutfileOption = None,
     fail_on: FailOnOption = "warning",
     example: ExampleOption = False,
-    quiet: QuietOption = False,
+    quiet: SilentOption = False,
 ) -> None:
     """Check the content of the cache against rules: queries with an expectation.
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cachedb.cli.feedback.choices import QuietOption
 from cachedb.cli.feedback.confirmation import confirm
 from cachedb.cli.options.cache import CacheOption, open_cache
-from cachedb.cli.options.common import DryRunOption, FormatOption, QuietOption, YesOption
+from cachedb.cli.options.common import DryRunOption, FormatOption, YesOption
 from cachedb.cli.options.registries import (
     CertificateOption,
     ClientCertificateOption,

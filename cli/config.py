@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cachedb.cli.feedback.choices import QuietConfigOption
 from cachedb.cli.options.cache import CacheOption
-from cachedb.cli.options.common import FormatOption, QuietOption
+from cachedb.cli.options.common import FormatOption
 from cachedb.cli.render import output, tables
 from cachedb.cli.render.tables import Column, Format
 from cachedb.errors import InvalidInput, NotFound
@@ -46,7 +47,7 @@ def command(
     ] = None,
     cache: CacheOption = None,
     form: FormatOption = Format.TABLE,
-    quiet: QuietOption = False,
+    quiet: QuietConfigOption = False,
 ) -> None:
     """Print or change the defaults of options.
 
@@ -63,11 +64,13 @@ def command(
         raise InvalidInput("config set needs KEY and VALUE", hint="cachedb config set format json")
     commands = _commands(context)
     if action is Action.PATH:
-        _print([("path", str(config_file.config_path()), "")], form, is_value=True)
+        _print_value(("path", str(config_file.config_path()), ""), form, quiet=quiet)
     elif action is Action.LIST:
-        _print(listing.every(commands, cache), form, is_value=quiet)
+        settings = listing.every(commands, cache)
+        if not quiet:
+            tables.render(_COLUMNS, settings, form)
     elif action is Action.GET:
-        _print([_found(key or "", listing.every(commands, cache))], form, is_value=True)
+        _print_value(_found(key or "", listing.every(commands, cache)), form, quiet=quiet)
     elif action is Action.SET:
         option = listing.option_of(commands, key or "")
         config_writer.write(key or "", listing.typed(context, option, values or ()))
@@ -87,9 +90,9 @@ def _found(key: str, settings: Sequence[ListedSetting]) -> ListedSetting:
     raise NotFound(f"{key!r} is not set", hint="cachedb config list")
 
 
-def _print(settings: Sequence[Any], form: str, *, is_value: bool) -> None:
-    if is_value and form is Format.TABLE:
-        for _, value, _ in settings:
-            output.print_stdout(output.show(output.text_of(value)))
+def _print_value(setting: Any, form: str, *, quiet: bool) -> None:
+    if quiet or form is Format.TABLE:
+        _, value, _ = setting
+        output.print_stdout(output.show(output.text_of(value)))
     else:
-        tables.render(_COLUMNS, settings, form)
+        tables.render(_COLUMNS, [setting], form)

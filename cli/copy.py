@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
+from cachedb.cli.feedback.choices import QuietOption
 from cachedb.cli.options.cache import CacheOption, create_cache
 from cachedb.cli.options.common import (
     ArchOption,
     FormatOption,
     PlatformOption,
-    QuietOption,
     platforms,
 )
 from cachedb.cli.options.registries import (

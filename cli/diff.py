@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cachedb.cli.feedback.choices import QuietDiffOption
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.completion import names as complete
 from cachedb.cli.options.image_paths import (
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 class _Format(StrEnum):
     TABLE = "table"
     JSON = "json"
+    JSONL = "jsonl"
     UNIFIED = "unified"
 
 
@@ -39,14 +41,13 @@ def command(
     platform: SinglePlatformOption = None,
     arch: SingleArchOption = None,
     form: Annotated[
-        _Format, typer.Option("--format", help="Table, JSON, or a diff of the text files.")
+        _Format,
+        typer.Option("--format", help="Table, JSON, JSON lines, or a diff of the text files."),
     ] = _Format.TABLE,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="End with exit code 8 if the images differ.")
     ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print nothing; implies --exit-code.")
-    ] = False,
+    quiet: QuietDiffOption = False,
 ) -> None:
     """Compare two images: configuration, packages and files.
 
@@ -65,6 +66,9 @@ def command(
             _print_lines(opened.text_difference(found))
         elif form is _Format.JSON:
             tables.render_tree(differences.as_json(found), Format.JSON)
+        elif form is _Format.JSONL:
+            for line in differences.as_json_lines(found):
+                tables.render_tree(line, Format.JSONL)
         else:
             differences.print_table(found)
     if not found.is_empty and (quiet or exit_code):

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachedb.cli.feedback.choices import observer
+from cachedb.cli.feedback.choices import SilentOption, observer
 from cachedb.cli.options.cache import CacheOption, catalog_url
 from cachedb.cli.options.cache_folder import cache_folder
-from cachedb.cli.options.common import FormatOption, QuietOption
+from cachedb.cli.options.common import FormatOption
 from cachedb.cli.render import fitting, output, tables
 from cachedb.cli.render.tables import Column, Format
 from cachedb.errors import InvalidInput, ValidationFailed
@@ -58,7 +58,7 @@ def command(
     attach: AttachOption = False,
     new_catalog: NewCatalogOption = False,
     form: FormatOption = Format.TABLE,
-    quiet: QuietOption = False,
+    quiet: SilentOption = False,
 ) -> None:
     """Diagnose files, catalog, locks, permissions, temporary files and free space.
 
@@ -76,12 +76,14 @@ def command(
         _choose_catalog(folder, url, is_new=new_catalog)
     if restore_names:
         names = Cache.restore_names(folder, catalog=url)
-        output.print_stderr(f"restored {output.count(names, 'name')}")
+        if not quiet:
+            output.print_stderr(f"restored {output.count(names, 'name')}")
     if rebuild:
         made = Cache.rebuild(folder, catalog=url, progress=observer())
-        output.print_stderr(
-            f"rebuilt the catalog; kept {output.count(made.user_state, 'fact')} of the old one"
-        )
+        if not quiet:
+            output.print_stderr(
+                f"rebuilt the catalog; kept {output.count(made.user_state, 'fact')} of the old one"
+            )
     found = Cache.examine(folder, catalog=url)
     if not quiet and (found or form is not Format.TABLE):
         rows = (

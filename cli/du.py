@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cachedb.cli.feedback.choices import QuietOption
 from cachedb.cli.options.cache import CacheOption, open_cache
-from cachedb.cli.options.common import FormatOption, QuietOption, SomeNamesArgument
+from cachedb.cli.options.common import FormatOption, SomeNamesArgument
 from cachedb.cli.options.fleet import (
     FleetOption,
     OnlyOption,
@@ -17,7 +18,7 @@ from cachedb.cli.options.fleet import (
 )
 from cachedb.cli.options.query import ParamOption, TimeZoneOption, WhereOption, selection
 from cachedb.cli.options.values import number
-from cachedb.cli.render import tables, usage_tables
+from cachedb.cli.render import usage_tables
 from cachedb.cli.render.tables import Format
 from cachedb.errors import InvalidInput
 
@@ -66,7 +67,7 @@ def command(
 
     Exclusive blobs are those that removing the image frees; the total line measures all images
     together. In every format but JSON, the total is the last row, of the kind `total`; JSON has
-    `totals`. --quiet prints only the totals.
+    `totals`.
 
     --fleet measures every cache of a fleet: `total` counts a blob for each cache that holds it,
     `unique` once.
@@ -79,7 +80,8 @@ def command(
             raise InvalidInput(what, hint="cachedb query --fleet refs group cache show total")
         with open_fleet(cache) as asked:
             found = asked.usage(only=only or (), without=without or ())
-        usage_tables.print_caches(*found, sort=sort, limit=limit, form=form, quiet=quiet)
+        if not quiet:
+            usage_tables.print_caches(*found, sort=sort, limit=limit, form=form)
         return
     refuse_members(only, without)
     with open_cache(cache) as opened:
@@ -88,17 +90,18 @@ def command(
             roots = opened.targets(names or (), selection(opened, where, param, tz, quiet=quiet))
         usage = opened.usage() if roots is None else None
         totals = (usage or opened.usage_of_roots(roots or ())).totals()
-        if quiet:
-            tables.render(usage_tables.TOTALS, list(totals.items()), form)
-        elif tree:
-            usage_tables.print_tree(opened.usage_tree(roots), totals, form)
-        elif group is not None:
+        if group is not None:
             groups = usage_tables.group_rows(opened.usage_by(_key(group), roots))
             groups = usage_tables.chosen(usage_tables.GROUPS, groups, sort, limit)
-            usage_tables.print_rows("groups", usage_tables.GROUPS, groups, totals, form)
+            if not quiet:
+                usage_tables.print_rows("groups", usage_tables.GROUPS, groups, totals, form)
+        elif tree and not quiet:
+            usage_tables.print_tree(opened.usage_tree(roots), totals, form)
         else:
             images = opened.usage_of_each(roots or ()) if usage is None else usage.images
-            usage_tables.print_images(images, totals, sort=sort, limit=limit, form=form)
+            usage_tables.print_images(
+                images, totals, sort=sort, limit=limit, form=form, quiet=quiet
+            )
 
 
 def _key(text: str) -> GroupKey:

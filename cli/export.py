@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cachedb.cli.feedback.choices import QuietOption
 from cachedb.cli.options.archives import FormatsOption, NameOption, OutfileOption
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import (
     ArchOption,
     PlatformOption,
-    QuietOption,
     SomeNamesArgument,
     platforms,
 )

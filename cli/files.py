@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from cachedb.cli.feedback.choices import QuietPathsOption
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import FormatOption, NullOption
 from cachedb.cli.options.completion import names as complete
@@ -63,7 +64,7 @@ def command(
     arch: SingleArchOption = None,
     form: FormatOption = Format.TABLE,
     tree: Annotated[bool, typer.Option("--tree", help="Print a tree of names.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print paths only.")] = False,
+    quiet: QuietPathsOption = False,
     null: NullOption = False,
 ) -> None:
     """List the files of an image, as a container sees them.

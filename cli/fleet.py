@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cachedb.cli.feedback.choices import QuietFleetOption
 from cachedb.cli.options.cache import CacheOption, open_cache
-from cachedb.cli.options.common import FormatOption, QuietOption
+from cachedb.cli.options.common import FormatOption
 from cachedb.cli.options.fleet import membership_of, open_fleet
 from cachedb.cli.render import fitting, output, tables
 from cachedb.cli.render.tables import Column, Format
@@ -53,7 +54,7 @@ def command(
     after_changes: ChangesOption = False,
     cache: CacheOption = None,
     form: FormatOption = Format.TABLE,
-    quiet: QuietOption = False,
+    quiet: QuietFleetOption = False,
 ) -> None:
     """Publish the catalog of the cache to a database, and list the caches there.
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cachedb.cli.feedback.choices import QuietOption
 from cachedb.cli.options.cache import CacheOption, open_cache
-from cachedb.cli.options.common import DryRunOption, FormatOption, QuietOption
+from cachedb.cli.options.common import DryRunOption, FormatOption
 from cachedb.cli.options.policies import (
     DropOption,
     GraceOption,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cachedb.cli.feedback.choices import QuietOption
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import (
     ArchOption,
     FormatOption,
     NameArgument,
     PlatformOption,
-    QuietOption,
     platforms,
 )
 from cachedb.cli.render import fitting, output, tables

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
+from cachedb.cli.feedback.choices import QuietOption
 from cachedb.cli.options.cache import CacheOption, create_cache
-from cachedb.cli.options.common import FormatOption, QuietOption
+from cachedb.cli.options.common import FormatOption
 from cachedb.cli.options.indexing import IndexFilesOption, indexing, not_indexing
 from cachedb.cli.render import output
 from cachedb.cli.render.actions import print_items

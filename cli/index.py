@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cachedb.cli.feedback.choices import SilentOption
 from cachedb.cli.options.cache import CacheOption, open_cache
-from cachedb.cli.options.common import FormatOption, QuietOption, SomeNamesArgument
+from cachedb.cli.options.common import NestedFormatOption, SomeNamesArgument
 from cachedb.cli.options.query import ParamOption, TimeZoneOption, WhereOption, selection
 from cachedb.cli.render import output, tables
 from cachedb.cli.render.tables import Format
@@ -29,10 +30,10 @@ def command(
     param: ParamOption = None,
     tz: TimeZoneOption = None,
     cache: CacheOption = None,
-    form: FormatOption = Format.TABLE,
+    form: NestedFormatOption = Format.TABLE,
     everything: Annotated[bool, typer.Option("--all", help="Index every image.")] = False,
     drop: Annotated[bool, typer.Option("--drop", help="Remove the index.")] = False,
-    quiet: QuietOption = False,
+    quiet: SilentOption = False,
 ) -> None:
     """Index the files of images, so that queries find them.
 
@@ -48,16 +49,18 @@ def command(
     with open_cache(cache) as opened:
         if drop:
             existed = opened.drop_files_index()
+            if quiet:
+                return
             if form is not Format.TABLE:
                 tables.render_tree({"dropped": existed}, form)
-            elif not quiet:
+            else:
                 output.print_stderr(
                     "removed the index of files" if existed else "there is no index of files"
                 )
             return
         query = selection(opened, where, param, tz, quiet=quiet)
         found = opened.index_files(names or (), query)
-    if form is not Format.TABLE:
+    if form is not Format.TABLE and not quiet:
         tables.render_tree(_json(found), form)
     elif not quiet:
         output.print_stderr(_summary(found))

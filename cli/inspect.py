@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cachedb.cli.feedback.choices import QuietOption
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import (
     ArchOption,
     FormatOption,
     PlatformOption,
-    QuietOption,
     platforms,
 )
 from cachedb.cli.options.completion import names

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cachedb.cli.feedback.choices import SilentOption
 from cachedb.cli.options.cache import CacheOption, open_files
 from cachedb.cli.options.common import FormatOption, SomeNamesArgument
 from cachedb.cli.options.query import TimeZoneOption
@@ -60,6 +61,7 @@ def command(
     ] = None,
     tz: TimeZoneOption = None,
     form: FormatOption = Format.TABLE,
+    quiet: SilentOption = False,
 ) -> None:
     """List the operations on the cache, newest first.
 
@@ -75,6 +77,8 @@ def command(
             operations=operation or (),
             names=names or (),
         )
+    if quiet:
+        return
     is_table = form is Format.TABLE
     rows = (_row(event, is_table=is_table) for event in found[:limit])
     tables.render(_COLUMNS, rows, form)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from cachedb.cli.command import QueryCommand
+from cachedb.cli.feedback.choices import QuietQueryOption
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import ArchOption, FormatOption, NullOption, PlatformOption
 from cachedb.cli.options.completion import query as complete
@@ -18,7 +19,6 @@ from cachedb.cli.options.query import (
     LimitOption,
     OffsetOption,
     ParamOption,
-    QuietWordOption,
     SortOption,
     TimeZoneOption,
     WhereOption,
@@ -60,7 +60,7 @@ def command(
     group: GroupOption = None,
     param: ParamOption = None,
     tz: TimeZoneOption = None,
-    quiet: QuietWordOption = False,
+    quiet: QuietQueryOption = False,
     null: NullOption = False,
 ) -> None:
     """List the images in the cache, or those that match a query.

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cachedb.cli.feedback.choices import QuietPolicyOption
 from cachedb.cli.options.cache import CacheOption, open_cache, open_files
-from cachedb.cli.options.common import DryRunOption, FormatOption, QuietOption, YesOption
+from cachedb.cli.options.common import DryRunOption, FormatOption, YesOption
 from cachedb.cli.options.policies import GraceOption, TrashOption, TrustClockOption
 from cachedb.cli.pruning import plans
 from cachedb.cli.pruning.rule_options import AllOption
@@ -45,7 +46,7 @@ def command(
     dry_run: DryRunOption = False,
     yes: YesOption = False,
     form: FormatOption = Format.TABLE,
-    quiet: QuietOption = False,
+    quiet: QuietPolicyOption = False,
 ) -> None:
     """Show, change or apply the retention policy of the cache.
 
@@ -63,7 +64,7 @@ def command(
             case PolicyAction.SHOW:
                 output.print_stdout(plans.stored_policy(opened).rstrip("\n"))
             case PolicyAction.EDIT:
-                _edit(opened, file)
+                _edit(opened, file, quiet=quiet)
             case PolicyAction.CHECK:
                 text = plans.stored_policy(opened) if file is None else _read(file)
                 opened.policy_rules(text).check()
@@ -84,7 +85,7 @@ def command(
                 )
 
 
-def _edit(opened: Cache, file: Path | None) -> None:
+def _edit(opened: Cache, file: Path | None, *, quiet: bool) -> None:
     """Store a changed policy after it was checked; an empty one removes it."""
     from cachedb.cli.pruning.editor import edited
     from cachedb.operations.prune.policy_file import TEMPLATE
@@ -92,10 +93,12 @@ def _edit(opened: Cache, file: Path | None) -> None:
     before = opened.policy()
     text = edited(before or TEMPLATE, ".toml") if file is None else _read(file)
     if text == before:
-        output.print_stderr("the policy is unchanged")
-        return
-    opened.set_policy(text)
-    output.print_stderr("removed the policy" if not text.strip() else "stored the policy")
+        done = "the policy is unchanged"
+    else:
+        opened.set_policy(text)
+        done = "stored the policy" if text.strip() else "removed the policy"
+    if not quiet:
+        output.print_stderr(done)
 
 
 def _read(file: Path) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from cachedb.cli.feedback.choices import QuietOption
 from cachedb.cli.options.cache import CacheOption, open_cache
-from cachedb.cli.options.common import DryRunOption, FormatOption, QuietOption, YesOption
+from cachedb.cli.options.common import DryRunOption, FormatOption, YesOption
 from cachedb.cli.options.policies import GraceOption, TrashOption, TrustClockOption
 from cachedb.cli.options.query import ParamOption, TimeZoneOption
 from cachedb.cli.pruning import plans

@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
+from cachedb.cli.feedback.choices import QuietOption
 from cachedb.cli.options.cache import CacheOption, create_cache
 from cachedb.cli.options.common import (
     ArchOption,
     FormatOption,
     NamesArgument,
     PlatformOption,
-    QuietOption,
     platforms,
 )
 from cachedb.cli.options.indexing import IndexFilesOption, indexing, not_indexing

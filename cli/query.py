@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from cachedb.cli.command import QueryCommand
+from cachedb.cli.feedback.choices import QuietQueryOption
 from cachedb.cli.options import fleet as fleets
 from cachedb.cli.options.cache import CacheOption, open_cache, open_files
 from cachedb.cli.options.common import FormatOption, NullOption
@@ -18,7 +19,6 @@ from cachedb.cli.options.query import (
     LimitOption,
     OffsetOption,
     ParamOption,
-    QuietWordOption,
     SortOption,
     TimeZoneOption,
     answer_with_notes,
@@ -86,7 +86,7 @@ def command(
     doc: DocOption = None,
     forget: ForgetOption = None,
     check: CheckOption = False,
-    quiet: QuietWordOption = False,
+    quiet: QuietQueryOption = False,
     null: NullOption = False,
 ) -> None:
     """Query refs, blobs, links, packages or files.
@@ -111,11 +111,11 @@ def command(
         if forget is not None:
             opened.forget_query(forget.removeprefix("@"))
         elif check:
-            _check(opened, form)
+            _check(opened, form, quiet=quiet)
         elif not asked:
             raise InvalidInput("no query given", hint="cachedb query refs arch:arm64")
         elif save is not None:
-            _save(opened, save.removeprefix("@"), asked, doc)
+            _save(opened, save.removeprefix("@"), asked, doc, quiet=quiet)
         elif doc is not None:
             raise InvalidInput("--doc needs --save", hint="--save NAME")
         else:
@@ -132,17 +132,19 @@ def _answer(opened: Cache, query: Query, form: str, end: str, *, quiet: bool) ->
     print_answer(answer, form, quiet=quiet, end=end)
 
 
-def _save(opened: Cache, name: str, words: list[str], doc: str | None) -> None:
+def _save(opened: Cache, name: str, words: list[str], doc: str | None, *, quiet: bool) -> None:
     opened.save_query(name, " ".join(words), doc)
-    output.print_stderr(f"saved as @{name}: {opened.parse(words)}")
+    if not quiet:
+        output.print_stderr(f"saved as @{name}: {opened.parse(words)}")
 
 
-def _check(opened: Cache, form: str) -> None:
+def _check(opened: Cache, form: str, *, quiet: bool) -> None:
     found = opened.saved_queries()
     rows = [
         (each.name, each.text, None if each.problem is None else each.problem.why, each.doc)
         for each in found
     ]
-    tables.render(_SAVED, rows, form)
+    if not quiet:
+        tables.render(_SAVED, rows, form)
     if broken := [f"@{each.name}" for each in found if each.problem is not None]:
         raise ValidationFailed(f"broken: {', '.join(broken)}")

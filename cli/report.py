@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cachedb.cli.feedback.choices import QuietOption
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.fleet import (
     FleetOption,
@@ -16,7 +17,7 @@ from cachedb.cli.options.fleet import (
     refuse_members,
 )
 from cachedb.cli.options.values import number
-from cachedb.cli.render import tables
+from cachedb.cli.render import output, tables
 from cachedb.cli.render.tables import Format, parse_format
 from cachedb.errors import InvalidInput
 
@@ -74,6 +75,7 @@ def command(
     fleet: FleetOption = False,
     only: OnlyOption = None,
     without: WithoutOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Report on the cache: space, platforms, ages, sharing, findings, growth.
 
@@ -86,7 +88,7 @@ def command(
     --fleet reports on every cache of a fleet, and on blobs that several of them hold.
     """
     if fleet:
-        if html is not None or form == _MARKDOWN:
+        if html is not None or (form == _MARKDOWN and not quiet):
             raise InvalidInput(
                 "the report of a fleet is a table, JSON or CSV", hint="--format json"
             )
@@ -94,7 +96,10 @@ def command(
             found = opened_fleet.report(only=only or (), without=without or ())
         from cachedb.cli.render.reports import fleets
 
-        fleets.print_report(found, section, form, top or _TOP)
+        if quiet:
+            fleets.print_section_digests(found, section)
+        else:
+            fleets.print_report(found, section, form, top or _TOP)
         return
     refuse_members(only, without)
     if html is not None:
@@ -104,7 +109,9 @@ def command(
         return
     with open_cache(cache) as opened:
         report = opened.report()
-    if section is not None or form not in {Format.TABLE, Format.JSON, _MARKDOWN}:
+    if quiet:
+        _print_digests(report, section or "images")
+    elif section is not None or form not in {Format.TABLE, Format.JSON, _MARKDOWN}:
         _print_section(report, section or "images", form)
     elif form is Format.JSON:
         from cachedb.cli.render.reports.documents import print_json
@@ -124,6 +131,12 @@ def _print_section(report: CacheReport, section: str, form: str) -> None:
         raise InvalidInput("--section: Markdown has all sections", hint="--format table")
     columns, rows = rows_of(report, section)
     tables.render(columns, rows, form)
+
+
+def _print_digests(report: CacheReport, section: str) -> None:
+    from cachedb.cli.render.reports.sections import rows_of
+
+    output.print_digests(tables.digests(*rows_of(report, section)))
 
 
 def _write_page(cache: Path | None, path: str) -> None:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cachedb.cli.feedback.choices import QuietOption
 from cachedb.cli.feedback.confirmation import confirm
 from cachedb.cli.options.cache import CacheOption, open_cache
-from cachedb.cli.options.common import DryRunOption, FormatOption, QuietOption, YesOption
+from cachedb.cli.options.common import DryRunOption, FormatOption, YesOption
 from cachedb.cli.options.completion import removable
 from cachedb.cli.options.query import ParamOption, TimeZoneOption, WhereOption, selection
 from cachedb.cli.options.registries import (
@@ -124,11 +125,14 @@ def _refuse_absent(plan: RemovalPlan) -> None:
 
 
 def _print_removed(plan: RemovalPlan, removed: Sequence[Root], *, quiet: bool) -> None:
+    if quiet:
+        output.print_digests(root.digest for root in removed)
+        output.print_digests(entry.digest for entry in plan.unreadable)
+        return
     for root in removed:
-        name = output.show(root.name or "<none>")
-        output.print_stdout(root.digest if quiet else f"{name}  {root.digest}")
+        output.print_stdout(f"{output.show(root.name or '<none>')}  {root.digest}")
     for entry in plan.unreadable:
-        output.print_stdout(entry.address if quiet else f"<unreadable>  {entry.address}")
+        output.print_stdout(f"<unreadable>  {entry.address}")
 
 
 def _confirm(plan: RemovalPlan) -> None:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from cachedb.cli.options.common import FormatOption, QuietOption
+from cachedb.cli.feedback.choices import SilentOption
+from cachedb.cli.options.common import FormatOption
 from cachedb.cli.render import output, tables
 from cachedb.cli.render.tables import Column, Format
 
@@ -17,7 +18,7 @@ def command(
         Path, typer.Argument(metavar="[DIR]", help="Directory to write to.", show_default=False)
     ] = Path(),
     form: FormatOption = Format.TABLE,
-    quiet: QuietOption = False,
+    quiet: SilentOption = False,
 ) -> None:
     """Write two sample archives, app.tar and tool.tar, to try commands on.
 
@@ -27,8 +28,10 @@ def command(
     from cachedb.operations.archives import sample_images
 
     paths = sample_images.write(folder)
+    if quiet:
+        return
     if form is not Format.TABLE:
         tables.render((Column("path"),), [(str(path),) for path in paths], form)
-    elif not quiet:
+    else:
         for path in paths:
             output.print_stdout(output.show(str(path)))

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cachedb.cli.feedback.choices import QuietOption
 from cachedb.cli.options.cache import CacheOption, open_cache
-from cachedb.cli.options.common import NameArgument, QuietOption
+from cachedb.cli.options.common import NameArgument
 from cachedb.cli.render import output, tables
 from cachedb.cli.render.tables import Column, Format
 from cachedb.errors import NotFound, ValidationFailed

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 
+from cachedb.cli.feedback.choices import QuietOption
 from cachedb.cli.options.cache import CacheOption, open_cache
-from cachedb.cli.options.common import FormatOption, NameArgument, QuietOption
+from cachedb.cli.options.common import NameArgument, NestedFormatOption
 from cachedb.cli.render import output, tables
 from cachedb.cli.render.tables import Format
 
@@ -15,7 +16,7 @@ _ARGUMENTS = {"entrypoint", "cmd"}
 def command(
     name: NameArgument,
     cache: CacheOption = None,
-    form: FormatOption = Format.TABLE,
+    form: NestedFormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
     """Show platforms, configuration and labels of an image."""

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cachedb.cli.feedback.choices import QuietSyncOption
 from cachedb.cli.options.cache import CacheOption, create_cache
 from cachedb.cli.options.certificate_directories import (
     certificate_authorities,
@@ -16,7 +17,6 @@ from cachedb.cli.options.common import (
     DryRunOption,
     FormatOption,
     PlatformOption,
-    QuietOption,
     platforms,
 )
 from cachedb.cli.options.indexing import IndexFilesOption, indexing, not_indexing
@@ -70,7 +70,7 @@ def command(
     client_cert: ClientCertificateOption = None,
     trust_realm: TrustRealmOption = None,
     form: FormatOption = Format.TABLE,
-    quiet: QuietOption = False,
+    quiet: QuietSyncOption = False,
 ) -> None:
     """Mirror the images that a file lists into the cache.
 

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from cachedb.cli.feedback.choices import QuietOption
 from cachedb.cli.options.cache import CacheOption, open_cache
-from cachedb.cli.options.common import FormatOption, QuietOption
+from cachedb.cli.options.common import FormatOption
 from cachedb.cli.options.completion import names
 from cachedb.cli.render import output
 from cachedb.cli.render.actions import print_items

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from cachedb.cli.options.common import FormatOption, QuietOption
+from cachedb.cli.feedback.choices import QuietTagsOption
+from cachedb.cli.options.common import FormatOption
 from cachedb.cli.options.registries import (
     CertificateOption,
     ClientCertificateOption,
@@ -27,7 +28,7 @@ def command(
     cert_file: CertificateOption = None,
     client_cert: ClientCertificateOption = None,
     trust_realm: TrustRealmOption = None,
-    quiet: QuietOption = False,
+    quiet: QuietTagsOption = False,
 ) -> None:
     """List the tags of a repository, in the order of its registry.
 

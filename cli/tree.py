@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from cachedb.cli.feedback.choices import QuietOption
 from cachedb.cli.options.cache import CacheOption, open_cache
-from cachedb.cli.options.common import FormatOption, NameArgument, QuietOption
+from cachedb.cli.options.common import NameArgument, NestedFormatOption
 from cachedb.cli.render import output, tables
 from cachedb.cli.render.tables import Format
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def command(
     name: NameArgument,
     cache: CacheOption = None,
-    form: FormatOption = Format.TABLE,
+    form: NestedFormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
     """Print the tree of an image: index, manifests, configs, layers, referrers."""

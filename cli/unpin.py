@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from cachedb.cli.feedback.choices import QuietOption
 from cachedb.cli.options.cache import CacheOption, open_cache
-from cachedb.cli.options.common import FormatOption, NamesArgument, QuietOption
+from cachedb.cli.options.common import FormatOption, NamesArgument
 from cachedb.cli.render.removals import print_changed_names
 from cachedb.cli.render.tables import Format
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cachedb.cli.feedback.choices import QuietCheckOption
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import (
     ArchOption,
     FormatOption,
     PlatformOption,
-    QuietOption,
     SomeNamesArgument,
     platforms,
 )
@@ -51,7 +51,7 @@ def command(
         bool, typer.Option("--deep", help="Hash every blob and decompress every layer.")
     ] = False,
     form: FormatOption = Format.TABLE,
-    quiet: QuietOption = False,
+    quiet: QuietCheckOption = False,
 ) -> None:
     """Check that every declared blob of every platform is present.
 
@@ -64,9 +64,11 @@ def command(
         chosen = selection(opened, where, param, tz, quiet=quiet)
         check = opened.validate_deeply if deep else opened.validate
         found = check(names or (), wanted, chosen)
-    if not quiet:
-        tables.render(_COLUMNS, _rows(found), form)
     bad = [each for each in found if not each.is_valid]
+    if quiet:
+        output.print_digests(each.digest for each in bad)
+    else:
+        tables.render(_COLUMNS, _rows(found), form)
     if bad:
         listed = ", ".join(repr(each.name or each.digest) for each in bad[:3])
         more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""  # noqa: PLR2004

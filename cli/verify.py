@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cachedb.cli.feedback.choices import QuietCheckOption
 from cachedb.cli.options.cache import CacheOption, open_cache
-from cachedb.cli.options.common import FormatOption, QuietOption, SomeNamesArgument
+from cachedb.cli.options.common import FormatOption, SomeNamesArgument
 from cachedb.cli.options.query import ParamOption, TimeZoneOption, WhereOption, selection
 from cachedb.cli.options.registries import (
     CertificateOption,
@@ -63,7 +64,7 @@ def command(
     insecure: InsecureOption = None,
     cert_file: CertificateOption = None,
     form: FormatOption = Format.TABLE,
-    quiet: QuietOption = False,
+    quiet: QuietCheckOption = False,
 ) -> None:
     """Hash the blobs of images, or all blobs; list those that are corrupt or missing.
 
@@ -82,7 +83,9 @@ def command(
         elif repair:
             with connector(mirror, insecure, cert_file) as connect:
                 repairs = opened.repair(found, copies or (), connect)
-    if not quiet:
+    if quiet:
+        output.print_digests(each.digest for each in found.findings)
+    else:
         _print(found, repairs, form)
     _end(found, repairs)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cachedb.cli.feedback.choices import QuietOption
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import FormatOption, SomeNamesArgument
 from cachedb.cli.options.query import ParamOption, TimeZoneOption, WhereOption, selection
@@ -55,6 +56,7 @@ def command(
             help="Files to print, the largest first; 0 for all. Default: 10 in a table, else all.",
         ),
     ] = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Show bytes that later layers overwrite or delete, and files stored more than once.
 
@@ -62,10 +64,15 @@ def command(
     a container sees. Without NAMEs, measures every image of the cache, which reads every layer.
     """
     with open_cache(cache) as opened:
-        query = selection(opened, where, param, tz, quiet=form is not Format.TABLE)
+        query = selection(opened, where, param, tz, quiet=quiet or form is not Format.TABLE)
         report = opened.waste(names or (), query)
-    if form in {Format.JSON, Format.JSONL}:
+    if quiet:
+        output.print_digests(image.digest for image in report.images)
+    elif form is Format.JSON:
         tables.render_tree(wasted_space.as_json(report, limit or None), form)
+    elif form is Format.JSONL:
+        for line in wasted_space.as_json_lines(report, limit or None):
+            tables.render_tree(line, form)
     else:
         tables.render(_IMAGES, map(_image_row, report.images), form)
         if form is Format.TABLE:

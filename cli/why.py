@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from cachedb.cli.feedback.choices import QuietOption
 from cachedb.cli.options.cache import CacheOption, open_cache
-from cachedb.cli.options.common import FormatOption, NameArgument, QuietOption
+from cachedb.cli.options.common import FormatOption, NameArgument
 from cachedb.cli.render import output, tables
 from cachedb.cli.render.tables import Column, Format
 

@@ -1,10 +1,20 @@
-"""Options --quiet, --no-progress, --verbose and --log-format: choices for this process."""
+"""Options --quiet, --no-progress, --verbose and --log-format: choices for this process.
+
+With --quiet, stderr has errors and warnings only, and stdout, whatever --format is:
+
+- of rows or items with digests: their digests in full, one a line, in the order of the table;
+- of rows with something else that identifies them, such as tags and paths: that, one a line;
+- of other rows, and of messages about what was done: nothing;
+- of one value or document that was asked for, such as the content of a file: that, unchanged.
+
+Checks print the digests of blobs and images with findings. Exit codes are those without --quiet.
+"""
 
 from __future__ import annotations
 
 import sys
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -33,10 +43,14 @@ def _choose_progress(is_off: bool) -> bool:  # noqa: FBT001  (typer hands it ove
     return is_off
 
 
-def choose_quietness(is_quiet: bool) -> bool:  # noqa: FBT001
-    """Remember the value of --quiet for this process; the callback of the option."""
+def _choose_quietness(is_quiet: bool) -> bool:  # noqa: FBT001
+    """Remember the value of --quiet for this process."""
     _Choice.is_quiet = is_quiet
     return is_quiet
+
+
+def _quiet(summary: str) -> Any:
+    return typer.Option("--quiet", "-q", help=summary, callback=_choose_quietness)
 
 
 def _choose_verbosity(verbosity: int) -> int:
@@ -49,6 +63,26 @@ def _choose_log_format(form: LogFormat) -> LogFormat:
     return form
 
 
+QuietOption = Annotated[bool, _quiet("Suppress progress; print digests only.")]
+QuietQueryOption = Annotated[
+    bool, _quiet("Suppress headers; print digests only, or the first column that QUERY shows.")
+]
+QuietSyncOption = Annotated[
+    bool, _quiet("Suppress progress; print digests only, of --dry-run references.")
+]
+QuietTagsOption = Annotated[bool, _quiet("Print tags only.")]
+QuietPathsOption = Annotated[bool, _quiet("Print paths only.")]
+QuietFleetOption = Annotated[bool, _quiet("Suppress messages; `list` prints names only.")]
+QuietCheckOption = Annotated[
+    bool, _quiet("Suppress progress; print digests of what has findings only.")
+]
+QuietValueOption = Annotated[bool, _quiet("Suppress messages; print the requested value only.")]
+QuietConfigOption = Annotated[bool, _quiet("Print errors only; `get` and `path` print the value.")]
+QuietPolicyOption = Annotated[
+    bool, _quiet("Suppress messages; `apply` prints digests only, `show` the policy.")
+]
+QuietDiffOption = Annotated[bool, _quiet("Print nothing; implies --exit-code.")]
+SilentOption = Annotated[bool, _quiet("Print errors only.")]
 NoProgressOption = Annotated[
     bool,
     typer.Option("--no-progress", help="Suppress progress.", callback=_choose_progress),

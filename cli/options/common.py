@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachedb.cli.feedback.choices import choose_quietness
 from cachedb.cli.options.completion import names
 from cachedb.cli.render.tables import Format, parse_format
 
@@ -23,13 +22,14 @@ FormatOption = Annotated[
         autocompletion=lambda: list(Format),
     ),
 ]
-QuietOption = Annotated[
-    bool,
+NestedFormatOption = Annotated[
+    str,
     typer.Option(
-        "--quiet",
-        "-q",
-        help="Suppress progress; print digests only.",
-        callback=choose_quietness,
+        "--format",
+        parser=parse_format,
+        metavar="FORMAT",
+        help="table, json or jsonl.",
+        autocompletion=lambda: [Format.TABLE, Format.JSON, Format.JSONL],
     ),
 ]
 NullOption = Annotated[

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 # `sort -size` is a query, so words with one dash that are no options are its words.
 QUERY_SETTINGS: dict[str, Any] = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
-QuietWordOption = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Suppress headers; print digests only.")
-]
 
 
 def query_option(name: str, summary: str) -> Any:

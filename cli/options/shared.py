@@ -11,10 +11,11 @@ from cachedb.cli.feedback.choices import (
     LogFormat,
     LogFormatOption,
     NoProgressOption,
+    QuietOption,
     VerboseOption,
 )
 from cachedb.cli.options.cache import CacheOption, CatalogOption
-from cachedb.cli.options.common import FormatOption, QuietOption
+from cachedb.cli.options.common import FormatOption
 from cachedb.cli.options.query import TimeZoneOption
 from cachedb.cli.render.tables import Format
 

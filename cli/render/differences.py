@@ -68,11 +68,30 @@ def _value(field: str, file: ImageFile) -> str | None:
             return None
 
 
+_KINDS = {"config": "config", "packages": "package", "files": "file"}
+
+
 def as_json(found: ImageDifference) -> dict[str, Any]:
     """Return the object of --format json: both images, their differences, and totals."""
     return {
         "before": _image(found.before),
         "after": _image(found.after),
+        **_differences(found),
+        "totals": _totals(found),
+    }
+
+
+def as_json_lines(found: ImageDifference) -> Iterator[dict[str, Any]]:
+    """Yield the objects of --format jsonl: one a difference with its kind, and a summary."""
+    for key, differences in _differences(found).items():
+        for each in differences:
+            yield {"kind": _KINDS[key], **each}
+    images = {"before": _image(found.before), "after": _image(found.after)}
+    yield {"summary": {**images, "totals": _totals(found)}}
+
+
+def _differences(found: ImageDifference) -> dict[str, list[dict[str, Any]]]:
+    return {
         "config": [value._asdict() for value in found.values],
         "packages": [
             {
@@ -94,12 +113,15 @@ def as_json(found: ImageDifference) -> dict[str, Any]:
             }
             for change in found.files
         ],
-        "totals": {
-            "config": len(found.values),
-            "packages": len(found.packages),
-            "files": len(found.files),
-            "bytes": sum(change.size_change for change in found.files),
-        },
+    }
+
+
+def _totals(found: ImageDifference) -> dict[str, int]:
+    return {
+        "config": len(found.values),
+        "packages": len(found.packages),
+        "files": len(found.files),
+        "bytes": sum(change.size_change for change in found.files),
     }
 
 

@@ -153,6 +153,13 @@ def print_stdout(line: str = "", end: str = "\n") -> None:
     sys.stdout.write(f"{line}{end}")
 
 
+def print_digests(digests: Iterable[object], end: str = "\n") -> None:
+    """Print digests in full, one a line; None is no digest."""
+    for each in digests:
+        if each is not None:
+            print_stdout(str(each), end)
+
+
 def print_stderr(line: str) -> None:
     """Print a message to stderr, escaped."""
     sys.stderr.write(f"{show(line)}\n")

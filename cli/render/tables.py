@@ -23,7 +23,7 @@ from cachedb.errors import InvalidInput
 from cachedb.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 _AT_ONCE = 500
 """Rows of aligned text that are measured before the first of them is printed."""
@@ -98,6 +98,16 @@ def places_of(columns: Sequence[Column], text: str | None) -> list[int]:
     known = [column.name for column in columns]
     names = [] if text is None else [name.strip() for name in text.lower().split(",")]
     return [known.index(name) for name in names] if set(names) <= set(known) else []
+
+
+def digests(columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> Iterator[str | None]:
+    """Yield the digests of rows, in the order of the table; none without a column of them."""
+    names = [column.name for column in columns]
+    for row in rows:
+        if "digest" in names:
+            yield row[names.index("digest")]
+        elif "digests" in names:
+            yield from row[names.index("digests")]
 
 
 def line_end(form: str, *, quiet: bool, null: bool) -> str:

@@ -50,12 +50,6 @@ CACHES = (
     *_SIZES,
 )
 _TREE = (Column("name"), *_SIZES)
-TOTALS = (Column("what"), Column("size", output.size, is_number=True))
-
-
-def image_rows(found: Iterable[ImageUsage]) -> list[Row]:
-    """Return the cells of images."""
-    return [(list(i.names), i.digest, i.size, i.shared, i.exclusive) for i in found]
 
 
 def group_rows(found: Iterable[GroupUsage]) -> list[Row]:
@@ -127,9 +121,18 @@ def print_images(
     sort: str,
     limit: int | None,
     form: str,
+    quiet: bool,
 ) -> None:
-    """Print images and totals."""
-    print_rows("images", IMAGES, chosen(IMAGES, image_rows(images), sort, limit), totals, form)
+    """Print images and totals; when quiet, the digests of the images."""
+    rows: list[Row] = [
+        (list(i.names), i.digest, i.size, i.shared, i.exclusive, i.digests) for i in images
+    ]
+    rows = chosen(IMAGES, rows, sort, limit)
+    if quiet:
+        for *_, digests in rows:
+            output.print_digests(digests)
+        return
+    print_rows("images", IMAGES, [row[:-1] for row in rows], totals, form)
 
 
 def print_caches(
@@ -139,12 +142,8 @@ def print_caches(
     sort: str,
     limit: int | None,
     form: str,
-    quiet: bool,
 ) -> None:
-    """Print the caches of a fleet and totals; when quiet, only the totals."""
-    if quiet:
-        tables.render(TOTALS, list(totals._asdict().items()), form)
-        return
+    """Print the caches of a fleet and totals."""
     rows: list[Row] = [tuple(cache) for cache in caches]
     print_rows("caches", CACHES, chosen(CACHES, rows, sort, limit), totals._asdict(), form)
 

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from cachedb.cli.app import main
+from tests.cli import command_lines
 from tests.interop.tools import Done
+from tests.postgresql import Server
+from tests.registry.servers import Served
 
 Run = Callable[..., Done]
 
@@ -29,6 +32,21 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         return Done(code, written.out, written.err)
 
     return call
+
+
+@pytest.fixture(scope="module")
+def host(registry: Served) -> str:
+    """A registry with the image that the lines of `command_lines` pull."""
+    command_lines.fill_registry(registry.host)
+    return registry.host
+
+
+@pytest.fixture
+def place(tmp_path: Path, host: str, server: Server) -> command_lines.Place:
+    """A directory with what the lines of `command_lines` name."""
+    found = command_lines.Place(tmp_path, host, server)
+    found.fill()
+    return found
 
 
 def succeed(run: Run, cache: Path, *arguments: object) -> str:

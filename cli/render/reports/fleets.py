@@ -51,11 +51,25 @@ def print_report(report: FleetReport, section: str | None, form: str, top: int) 
     elif section is None and form is Format.TABLE:
         _print_text(report, top)
     else:
-        name = section or "caches"
-        if name not in _SECTIONS:
-            known = ", ".join(_SECTIONS)
-            raise InvalidInput(f"--section: no section {name!r}", hint=f"one of {known}")
+        name = _section(section)
         tables.render(_SECTIONS[name], _rows(report, name), form)
+
+
+def print_section_digests(report: FleetReport, section: str | None) -> None:
+    """Print the digests of a section, by default of the caches, which have none.
+
+    Raises:
+        InvalidInput: There is no such section.
+    """
+    name = _section(section)
+    output.print_digests(tables.digests(_SECTIONS[name], _rows(report, name)))
+
+
+def _section(name: str | None) -> str:
+    if name is not None and name not in _SECTIONS:
+        known = ", ".join(_SECTIONS)
+        raise InvalidInput(f"--section: no section {name!r}", hint=f"one of {known}")
+    return name or "caches"
 
 
 def _print_text(report: FleetReport, top: int) -> None:
