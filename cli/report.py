@@ -96,10 +96,7 @@ def command(
             found = opened_fleet.report(only=only or (), without=without or ())
         from cachedb.cli.render.reports import fleets
 
-        if quiet:
-            fleets.print_section_digests(found, section)
-        else:
-            fleets.print_report(found, section, form, top or _TOP)
+        fleets.print_report(found, section, form, top or _TOP, quiet=quiet)
         return
     refuse_members(only, without)
     if html is not None:
@@ -109,10 +106,8 @@ def command(
         return
     with open_cache(cache) as opened:
         report = opened.report()
-    if quiet:
-        _print_digests(report, section or "images")
-    elif section is not None or form not in {Format.TABLE, Format.JSON, _MARKDOWN}:
-        _print_section(report, section or "images", form)
+    if quiet or section is not None or form not in {Format.TABLE, Format.JSON, _MARKDOWN}:
+        _print_section(report, section or "images", form, quiet=quiet)
     elif form is Format.JSON:
         from cachedb.cli.render.reports.documents import print_json
 
@@ -124,19 +119,16 @@ def command(
         printing(report, top or _TOP)
 
 
-def _print_section(report: CacheReport, section: str, form: str) -> None:
+def _print_section(report: CacheReport, section: str, form: str, *, quiet: bool) -> None:
     from cachedb.cli.render.reports.sections import rows_of
 
-    if form == _MARKDOWN:
+    if form == _MARKDOWN and not quiet:
         raise InvalidInput("--section: Markdown has all sections", hint="--format table")
     columns, rows = rows_of(report, section)
-    tables.render(columns, rows, form)
-
-
-def _print_digests(report: CacheReport, section: str) -> None:
-    from cachedb.cli.render.reports.sections import rows_of
-
-    output.print_digests(tables.digests(*rows_of(report, section)))
+    if quiet:
+        output.print_digests(tables.digests(columns, rows))
+    else:
+        tables.render(columns, rows, form)
 
 
 def _write_page(cache: Path | None, path: str) -> None:

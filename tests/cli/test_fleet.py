@@ -1,6 +1,7 @@
 """Fleets: caches whose catalogs are in one database, published and asked together."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -235,6 +236,9 @@ def test_the_report_of_a_fleet_has_caches_and_common_blobs(run: Run, standing: S
     assert common[str(SHARED.digest)] == 3
     text = succeed(run, path, "report", "--fleet")
     assert text.startswith("3 caches: ")
+    times = [row[key] for row in rows.values() for key in ("added", "published") if row[key]]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", each) for each in times)
+    assert all(each in text for each in times)
     listed = succeed(
         run,
         standing.trees["a"].path,

@@ -55,7 +55,8 @@ def test_every_command_prints_json_and_the_same_as_json_lines(
         expected = [each for rule in found["rules"] for each in rule["findings"]]
     elif command in {"du", "inspect", "report"}:
         rows = found["manifests" if command == "inspect" else "images"]
-        assert [line["digest"] for line in listed][: len(rows)] == [row["digest"] for row in rows]
+        key = "digests" if command == "report" else "digest"
+        assert [line[key] for line in listed][: len(rows)] == [row[key] for row in rows]
         return
     elif isinstance(found, dict):
         assert list(found) == ["items", "summary"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from cachedb.cli.render import fitting, output, tables
+from cachedb.cli.render.reports.sections import time_column
 from cachedb.cli.render.tables import Column, Format
 from cachedb.errors import InvalidInput
 
@@ -22,7 +23,7 @@ _SECTIONS: Final[dict[str, tuple[Column, ...]]] = {
         *(Column(name, is_number=True) for name in ("names", "images", "blobs")),
         *_SIZES,
         *(Column(name, is_number=True) for name in ("missing", "corrupt")),
-        *(Column(name) for name in ("added", "pulled", "published")),
+        *(time_column(name) for name in ("added", "pulled", "published")),
     ),
     "common_blobs": (
         Column("digest", output.digest),
@@ -34,13 +35,18 @@ _SECTIONS: Final[dict[str, tuple[Column, ...]]] = {
 }
 
 
-def print_report(report: FleetReport, section: str | None, form: str, top: int) -> None:
-    """Print the report, or one section of it in formats of rows.
+def print_report(
+    report: FleetReport, section: str | None, form: str, top: int, *, quiet: bool
+) -> None:
+    """Print the report, or one section of it in formats of rows; when quiet, its digests.
 
     Raises:
         InvalidInput: There is no such section.
     """
-    if section is None and form is Format.JSON:
+    if quiet:
+        name = _section(section)
+        output.print_digests(tables.digests(_SECTIONS[name], _rows(report, name)))
+    elif section is None and form is Format.JSON:
         whole = {
             "version": 1,
             "generated": report.generated,
@@ -53,16 +59,6 @@ def print_report(report: FleetReport, section: str | None, form: str, top: int) 
     else:
         name = _section(section)
         tables.render(_SECTIONS[name], _rows(report, name), form)
-
-
-def print_section_digests(report: FleetReport, section: str | None) -> None:
-    """Print the digests of a section, by default of the caches, which have none.
-
-    Raises:
-        InvalidInput: There is no such section.
-    """
-    name = _section(section)
-    output.print_digests(tables.digests(_SECTIONS[name], _rows(report, name)))
 
 
 def _section(name: str | None) -> str:

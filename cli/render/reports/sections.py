@@ -42,7 +42,8 @@ def _size(name: str) -> Column:
     return Column(name, output.size, is_number=True)
 
 
-def _time(name: str) -> Column:
+def time_column(name: str) -> Column:
+    """Return the column of times that are RFC 3339."""
     return Column(name, _moment)
 
 
@@ -66,7 +67,7 @@ _LIST: Final[dict[str, Column]] = {
         for name in ("size", "shared", "exclusive", "proportional", "saved", "received", "freed")
     },
     **{name: Column(name, is_number=True) for name in ("images", "blobs", "operations")},
-    **{name: _time(name) for name in ("added", "pulled", "used", "created")},
+    **{name: time_column(name) for name in ("added", "pulled", "used", "created")},
 }
 
 
