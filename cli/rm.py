@@ -92,7 +92,8 @@ def command(
             raise InvalidInput("no image given", hint="cachedb rm NAME, or --where QUERY")
         query = selection(opened, where, param, tz, quiet=quiet)
         if strict and names:
-            _refuse_absent(opened.plan_removal(names))
+            for error in opened.plan_removal(names).absent:
+                raise error
         if published_only:
             with connector(None, insecure, cert_file, client_cert, trust_realm) as connect:
                 plan, answers = opened.plan_published_removal(names or (), connect, query)
@@ -117,11 +118,6 @@ def command(
         _print_outcome(plan, answers, entries, is_done=not dry_run)
         output.print_shared_blobs(held)
     raise_registry_error(answers)
-
-
-def _refuse_absent(plan: RemovalPlan) -> None:
-    for error in plan.absent:
-        raise error
 
 
 def _print_removed(plan: RemovalPlan, removed: Sequence[Root], *, quiet: bool) -> None:
