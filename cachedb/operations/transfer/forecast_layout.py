@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
-from cachedb.layout.blobs import BlobFile, BlobStore
+from cachedb.errors import CacheError
+from cachedb.layout.blobs import BlobFile, BlobStore, OpenStore
 from cachedb.layout.image_layout import Layout
+from cachedb.oci import Digest
 
 if TYPE_CHECKING:
     import io
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from cachedb.layout.index_json import IndexJson
     from cachedb.layout.staging.area import StagingArea
     from cachedb.layout.temporary_files import TemporaryFiles
     from cachedb.limits import Limit
-    from cachedb.oci import Digest
 
 
 class ForecastBlobs(BlobStore):
@@ -53,9 +54,10 @@ class ForecastBlobs(BlobStore):
         return super().starts_with(digest, prefix)
 
     @contextmanager
-    def kept_open(self) -> Iterator[BlobStore]:
-        """Yield the store itself."""
-        yield self
+    def in_bulk(self) -> Iterator[OpenStore]:
+        """Yield a store with the same blobs; only those of the layout itself are read in bulk."""
+        with ExitStack() as opened:
+            yield _ForecastInBulk(self, self._root, opened)
 
     def verify(self, digest: Digest, count: Callable[[int], object] = int) -> BlobFile:
         """Hash a blob as `BlobStore.verify` does; an expected one is believed."""
@@ -65,6 +67,42 @@ class ForecastBlobs(BlobStore):
 
     def _is_scratch(self, digest: Digest) -> bool:
         return self._scratch.stat(digest) is not None
+
+
+class _ForecastInBulk(OpenStore):
+    """Open store of the blobs of a forecast."""
+
+    def __init__(self, forecast: ForecastBlobs, root: int, opened: ExitStack) -> None:
+        super().__init__(root, opened)
+        self._forecast = forecast
+
+    def stat(self, digest: Digest) -> BlobFile | None:
+        """Return size and time of a blob, also of an expected one."""
+        return self._forecast.stat(digest)
+
+    def open(self, digest: Digest) -> io.BufferedReader:
+        """Open a blob as `BlobStore.open` does; an expected one is not found."""
+        return self._forecast.open(digest)
+
+    def read(self, digest: Digest, limit: Limit) -> bytes:
+        """Read a blob as `BlobStore.read` does; an expected one is not found."""
+        return self._forecast.read(digest, limit)
+
+    def starts_with(self, digest: Digest, prefix: bytes) -> bool:
+        """Return whether a blob begins with `prefix`; False for an expected one."""
+        return self._forecast.starts_with(digest, prefix)
+
+    def verify(self, digest: Digest, count: Callable[[int], object] = int) -> BlobFile:
+        """Hash a blob as `BlobStore.verify` does; an expected one is believed."""
+        return self._forecast.verify(digest, count)
+
+    def contents(self, digests: Iterable[str], limit: Limit) -> Iterator[bytes | None]:
+        """Yield what `read` returns for each blob, None where it fails."""
+        for digest in digests:
+            try:
+                yield self.read(Digest(digest), limit)
+            except CacheError:
+                yield None
 
 
 class ForecastLayout(Layout):
