@@ -48,7 +48,9 @@ SESSION = [
 """Cache and command."""
 
 
-_TIME = re.compile(r"20\d\d-\d[\d…T:.-]*Z")
+_TIME = re.compile(
+    r"20\d\d-\d[\d…T:.-]*Z|\d+ (?:second|minute|hour)s? ago|(?<=  )now$", re.MULTILINE
+)
 _RENAMED = (
     'UPDATE "{}".state SET value = replace(value, \'"host": "{}"\', \'"host": "farm-1"\')'
     " WHERE key = 'published'"
