@@ -79,8 +79,13 @@ def read(path: Path) -> dict[str, Any]:
 def _table(
     path: Path, document: Mapping[str, Any], command: str, options: Collection[str]
 ) -> Mapping[str, Any]:
-    """Return the table of a command, all of whose keys are options of it."""
+    """Return the table of a command, all of whose keys are options of it.
+
+    `cache` is a command and an option of every command: as a value, it is that of the option.
+    """
     own = document.get(command, {})
+    if not isinstance(own, dict) and command in options:
+        return {}
     if not isinstance(own, dict):
         raise InvalidInput(f"{path}: {command!r} is not a table", hint=f"[{command}]")
     for name in own:

@@ -39,7 +39,9 @@ def apply(ctx: Any) -> None:
             origin = str(folder / cache_configuration.PATH)
             setting = Setting(found[name], origin, f"display.{name}")
             ctx.command.settings = {**ctx.command.settings, param.name: setting}
-            ctx.params[param.name] = param.process_value(ctx, setting.value)
+            value = param.process_value(ctx, setting.value)
+            if param.expose_value:  # a shared option may not be one of the function
+                ctx.params[param.name] = value
 
 
 def _is_default(ctx: Any, param: Any) -> bool:

@@ -318,6 +318,18 @@ def test_cache_dir_prints_the_directory_of_the_cache(run: Run, tmp_path: Path) -
     assert succeed(run, tmp_path, "cache", "dir", "--cache", "/x/y") == "/x/y\n"
 
 
+def test_cache_in_the_configuration_file_is_the_option_and_not_the_command(
+    configuration: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configuration.write_text('cache = "/srv/images"\n')
+    monkeypatch.setattr("sys.argv", ["cachedb", "cache", "dir"])
+    monkeypatch.delenv("CACHEDB_CACHE", raising=False)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    assert capsys.readouterr().out == "/srv/images\n"
+
+
 # -- configuration of a cache --------------------------------------------------------------
 
 
@@ -337,6 +349,14 @@ def test_the_configuration_of_a_cache_has_defaults_of_output(
     configuration.write_text('format = "jsonl"')
     assert json.loads(succeed(run, populated.path, "ls"))
     assert succeed(run, populated.path, "ls", "--format", "{name}") == "example.com/app:1\n"
+
+
+@pytest.mark.parametrize("words", [("config", "list"), ("tag", "app:1", "app:2"), ("ls",)])
+def test_a_default_of_output_is_ignored_where_a_command_has_no_use_for_it(
+    run: Run, populated: build.Tree, own: Path, words: tuple[str, ...]
+) -> None:
+    own.write_text('[display]\ntz = "Europe/Berlin"\nformat = "json"\nsort = "size"\n')
+    succeed(run, populated.path, *words)
 
 
 def test_a_configuration_that_others_may_write_is_ignored_with_a_warning(
