@@ -531,3 +531,26 @@ def test_a_host_writes_its_catalog_while_it_is_published(
             counts.append(farm.psql('SELECT COUNT(*) FROM "web-a".ref', database).strip())
             cache.publish()
     assert counts == ["2", "3"]
+
+
+_SYNTAX = Path(__file__).parents[2] / "docs" / "reference" / "query-syntax.md"
+_FORMS = [
+    row.split(" | ")[1].strip("`")
+    for row in _SYNTAX.read_text().split("\n## In a fleet\n")[1].split("\n## ")[0].splitlines()
+    if row.startswith("| ") and "`" in row.split(" | ")[1]
+]
+
+
+def test_the_page_of_the_syntax_has_queries_of_fleets() -> None:
+    assert len(_FORMS) >= 9
+
+
+def test_every_query_of_a_fleet_on_the_page_of_the_syntax_has_an_answer(
+    farm: Server, database: str, tmp_path: Path
+) -> None:
+    for number, tree in enumerate(layouts(tmp_path).values(), 1):
+        with Cache.open(tree.path) as cache:
+            cache.join_fleet(farm.url(f"web-{number}", database))
+    with Fleet.open(farm.url(database=database)) as fleet:
+        for query in _FORMS:
+            assert fleet.query(query), query
