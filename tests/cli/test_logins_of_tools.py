@@ -1,4 +1,4 @@
-"""Logins that skopeo and podman store are found in every place of docs/how-to/credentials.md."""
+"""Logins are found in every place of docs/how-to/credentials.md, in its order, and by helpers."""
 
 import base64
 import json
@@ -211,3 +211,93 @@ def test_an_entry_of_a_repository_is_used_before_one_of_the_registry(
     assert push(run, tree, host, "of-a-team") == 0
     tree.add(IMAGE, f"{host}/other/app:1")
     assert run(tree.path, "push", f"{host}/other/app:1").code == 7
+
+
+# -- helpers --------------------------------------------------------------------------------------
+
+RIGHT, WRONG, NONE = "right", "wrong", "none"
+"""What a helper answers: the password, another one, or that it has none."""
+
+
+def install_helpers(folder: Path, monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    """Put helpers on PATH; each writes what it was asked for into `asked`."""
+    (folder / "bin").mkdir()
+    right = json.dumps({"ServerURL": host, "Username": servers.USER, "Secret": servers.PASSWORD})
+    wrong = json.dumps({"ServerURL": host, "Username": servers.USER, "Secret": "wrong"})
+    for name, script in (
+        (RIGHT, f"echo '{right}'"),
+        (WRONG, f"echo '{wrong}'"),
+        (NONE, "echo 'credentials not found in native keychain'; exit 1"),
+        ("failing", "exit 1"),
+    ):
+        program = folder / "bin" / f"docker-credential-{name}"
+        program.write_text(f'#!/bin/sh\necho {name} $1 $(cat) >> "{folder}/asked"\n{script}\n')
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder / 'bin'}:{os.environ['PATH']}")
+
+
+HELPERS = {
+    "credsStore": ({"credsStore": RIGHT}, None, [RIGHT]),
+    "credHelpers": ({"credHelpers": {"HOST": RIGHT}}, None, [RIGHT]),
+    "credHelpers before credsStore": (
+        {"credHelpers": {"HOST": RIGHT}, "credsStore": WRONG}, None, [RIGHT],
+    ),
+    "credHelpers of another registry": (
+        {"credHelpers": {"ghcr.io": WRONG}, "credsStore": RIGHT}, None, [RIGHT],
+    ),
+    "a helper before the entries of its file": ({"credsStore": RIGHT}, "wrong", [RIGHT]),
+    "the entries where the helper has none": ({"credsStore": NONE}, servers.PASSWORD, [NONE]),
+    "the entries where the helper fails": (
+        {"credsStore": "failing"}, servers.PASSWORD, ["failing"],
+    ),
+    "the entries where the program is not there": (
+        {"credsStore": "absent"}, servers.PASSWORD, [],
+    ),
+    "no helper where its name is empty": (
+        {"credHelpers": {"HOST": ""}, "credsStore": WRONG}, servers.PASSWORD, [],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", HELPERS.values(), ids=HELPERS)
+def test_a_pull_uses_the_helper_or_the_entry_that_the_page_states(
+    run: Run,
+    tree: build.Tree,
+    host: str,
+    home: Path,
+    case: tuple[dict[str, object], str | None, list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config, entry, asked = case
+    install_helpers(home, monkeypatch, host)
+    file = home / "home" / ".docker" / "config.json"
+    file.parent.mkdir()
+    file.write_text(auths(host, servers.PASSWORD))
+    assert push(run, tree, host, "of-helpers") == 0
+    entries = {} if entry is None else json.loads(auths(host, entry))
+    file.write_text(
+        json.dumps({**json.loads(json.dumps(config).replace("HOST", host)), **entries})
+    )
+
+    done = run(home / "pulled", "pull", f"{host}/team/of-helpers:1")
+
+    assert done.code == 0, done.err
+    seen = (home / "asked").read_text().splitlines() if asked else []
+    assert (home / "asked").exists() == bool(asked)
+    assert seen == [f"{name} get {host}" for name in asked]
+    is_broken = "absent" in str(config) or "failing" in str(config)
+    assert ("docker-credential" in done.err) == is_broken
+    assert servers.PASSWORD not in done.err + done.out
+
+
+def test_the_helper_of_a_later_place_is_not_asked_where_an_earlier_one_has_an_entry(
+    run: Run, tree: build.Tree, host: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_helpers(home, monkeypatch, host)
+    monkeypatch.setenv("DOCKER_AUTH_CONFIG", auths(host, servers.PASSWORD))
+    file = home / "home" / ".docker" / "config.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps({"credsStore": WRONG}))
+
+    assert push(run, tree, host, "first-place") == 0
+    assert not (home / "asked").exists()
