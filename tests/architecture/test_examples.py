@@ -15,6 +15,7 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import yaml
@@ -23,9 +24,11 @@ from cachedb import Cache, Registries
 from cachedb.cli.app import _COMMANDS
 from cachedb.cli.examples import EXAMPLES
 from cachedb.operations.archives import sample_images as sample
+from cachedb.operations.mirror import sync_file
+from cachedb.registry.auth.credentials import CredentialFile
 from scripts import reference
 from tests import build
-from tests.postgresql import Server
+from tests.postgresql import Server, serving
 from tests.programs import require
 from tests.registry.servers import docker_registry
 
@@ -37,6 +40,17 @@ class World(NamedTuple):
 
     folder: Path
     host: str
+
+    def on_server(self, server: Server, line: str) -> str:
+        """Put a server in place of that of the page, also as the service of libpq."""
+        database = server.make_database()
+        url = server.url(database=database)
+        options = dict(parse_qsl(urlsplit(url).query))
+        (self.folder / ".pg_service.conf").write_text(
+            f"[farm]\nuser=postgres\ndbname={database}\n"
+            + "".join(f"{name}={value}\n" for name, value in options.items())
+        )
+        return line.replace("postgresql+psycopg://cachedb@db.example.com/farm", f"'{url}'")
 
     def joining(self, server: Server, line: str) -> str:
         """Publish the cache to a server, which stands for that of the example."""
@@ -136,8 +150,8 @@ def test_help_ends_with_the_examples_within_80_columns(
 
 
 PAGES_OF_JOBS = (
-    "credentials.md", "fill-a-cache.md", "free-space-in-ci.md", "free-space.md",
-    "report-and-check.md", "use-in-scripts.md",
+    "ask-a-fleet.md", "credentials.md", "fill-a-cache.md", "free-space-in-ci.md",
+    "free-space.md", "report-and-check.md", "share-a-catalog.md", "use-in-scripts.md",
 )  # fmt: skip
 
 
@@ -154,7 +168,13 @@ def commands_of_pages() -> list[str]:
 
 
 @pytest.mark.parametrize("line", commands_of_pages())
-def test_a_command_in_a_job_or_a_timer_runs(world: World, line: str) -> None:
+def test_a_command_in_a_job_or_a_timer_runs(
+    world: World, line: str, request: pytest.FixtureRequest
+) -> None:
+    if "fleet" in line:
+        line = world.joining(request.getfixturevalue("server"), line)
+    elif "postgresql" in line:
+        line = world.on_server(request.getfixturevalue("server"), line)
     typed = line.replace("ghcr.io/team", "registry.example.com")
     typed = typed.replace("/var/cache/images", str(world.folder / "cache"))
     done = world.run(typed)
@@ -303,3 +323,94 @@ def test_the_line_of_cron_has_a_time_a_user_and_a_command() -> None:
     assert user == "root"
     assert command.startswith("cachedb ")
     assert "%" not in command  # cron ends the command there
+
+
+# -- other blocks ---------------------------------------------------------------------------------
+
+
+def blocks_of(page: str, language: str) -> list[str]:
+    """Return the code blocks of a language on a page."""
+    text = (reference.ROOT / "docs" / page).read_text()
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+@pytest.mark.parametrize("page", ["how-to/free-space.md", "how-to/free-space-in-ci.md"])
+def test_a_policy_of_a_page_is_accepted_and_applied(world: World, page: str) -> None:
+    (text,) = blocks_of(page, "toml")
+    (world.folder / "policy.toml").write_text(text)
+    for line in (
+        "cachedb tag example.com/app:1 example.com/app:latest",
+        "cachedb tag example.com/app:1 example.com/app:v1",
+        "cachedb query --save releases 'tag:v*'", "cachedb policy check policy.toml",
+        "cachedb policy edit policy.toml", "cachedb policy apply --dry-run",
+    ):  # fmt: skip
+        done = world.run(line)
+        assert done.returncode == 0, done.stderr
+
+
+def test_the_configuration_of_the_page_is_in_effect(world: World) -> None:
+    user, of_cache = blocks_of("reference/configuration.md", "toml")
+    (world.folder / "config.toml").write_text(user)
+    (world.folder / "cache" / ".cachedb" / "cachedb.toml").write_text(of_cache)
+
+    listed = world.run("cachedb config list --format json")
+    names = world.run("cachedb ls --format '{size}'")
+
+    assert listed.returncode == 0, listed.stderr
+    assert {"gc.grace", "pull.platform", "mirror", "no-progress", "cache"} <= {
+        row["key"] for row in json.loads(listed.stdout)
+    }
+    assert names.stderr == ""
+    sizes = [int(line) for line in names.stdout.split()]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(sizes) > 1
+
+
+def test_an_image_of_another_registry_breaks_the_rules_of_the_page(world: World) -> None:
+    (text,) = blocks_of("reference/rules.md", "toml")
+    (world.folder / "rules.toml").write_text(text)
+
+    assert world.run("cachedb check rules.toml").returncode == 0
+    found = world.run("cachedb check rules.toml --param registry=example.com")
+    assert found.returncode == 8
+    assert "example.com/app:1 comes from example.com" in found.stdout
+
+
+def test_the_list_of_images_of_the_page_is_read(tmp_path: Path) -> None:
+    (text,) = blocks_of("how-to/fill-a-cache.md", "text")
+    (tmp_path / "images.txt").write_text(text)
+    sources = sync_file.read(str(tmp_path / "images.txt"))
+    assert sum(len(source.rules) for source in sources) == 2
+
+
+def test_the_credential_file_of_the_page_names_its_helpers() -> None:
+    (text,) = blocks_of("how-to/credentials.md", "json")
+    file = CredentialFile.parse(text.encode(), "config.json")
+    (named,) = json.loads(text)["credHelpers"]
+    assert file.helper_for(named) == "ecr-login"
+    assert file.helper_for("ghcr.io") == "secretservice"
+
+
+def test_the_program_of_the_page_about_linuxkit_runs(world: World) -> None:
+    (text,) = blocks_of("reference/linuxkit.md", "python")
+    assert "    with source.tar_reader() as rootfs:\n        ...\n" in text
+    (world.folder / "program.py").write_text(
+        text.replace("        ...\n", "        assert len(rootfs.read()) > 512\n")
+    )
+    done = world.run("python program.py")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", ["how-to/share-a-catalog.md", "how-to/ask-a-fleet.md"])
+def test_the_roles_of_a_page_let_a_host_write_its_schema_alone(page: str, world: World) -> None:
+    (text,) = blocks_of(page, "sql")
+    with serving() as server:
+        database = server.make_database()
+        server.psql(text, database)
+        url = server.url("host_a", database).replace("postgres@", "host_a@")
+        other = server.url("host_b", database).replace("postgres@", "host_a@")
+        command = "cachedb fleet add" if "fleet" in page else "cachedb ls --catalog"
+        made = world.run(f"{command} '{url}'")
+        refused = world.run(f"{command} '{other}'")
+    assert made.returncode == 0, made.stderr
+    assert "permission denied" in refused.stderr
