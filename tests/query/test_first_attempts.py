@@ -1,6 +1,8 @@
 """First attempts of users of other tools: each is taken with one meaning, hinted, or told."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,10 @@ from hypothesis import strategies as st
 
 from cachedb.cache import Cache
 from cachedb.errors import QueryError
+from cachedb.operations.read import run_query
+from cachedb.query.semantics.check import check
+from cachedb.query.semantics.typed import CheckedQuery
+from cachedb.query.syntax.tree import Query
 from tests import build
 from tests.query import varied_cache
 
@@ -42,10 +48,17 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cache]:
 @pytest.fixture(scope="module")
 def varied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cache]:
     tree = varied_cache.make(tmp_path_factory.mktemp("varied") / "cache")
-    with Cache.open(tree.path) as opened:
+    with Cache.open(tree.path) as opened, pytest.MonkeyPatch.context() as patch:
         opened.index_files(where="not is:broken")
         opened.pin("ghcr.io/acme/api:v1.2.0")
+        patch.setattr(run_query, "check", partial(check_at, datetime.now(UTC)))
         yield opened
+
+
+def check_at(moment: datetime, query: Query, *, now: datetime) -> CheckedQuery:
+    """Check a query at a time that has stopped: what is of today stays so at midnight."""
+    assert moment <= now
+    return check(query, now=moment)
 
 
 def understood(cache: Cache, text: str) -> str | None:

@@ -1,7 +1,9 @@
 """A small cache in which most questions have an answer, and different ones different answers."""
 
 import random
+import time
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from tests import attested, build
@@ -25,10 +27,17 @@ BASE = build.layer(
 )
 LAYER = BASE.digest[:19]
 """Prefix of the digest of the layer that most images share."""
+_SECONDS_TO_MAKE = 60
+"""Time after which the cache has been made and indexed."""
 
 
 def make(path: Path) -> build.Tree:
-    """Write a layout of twelve names: labels, SBOMs, signatures, a broken image and garbage."""
+    """Write a layout of twelve names: labels, SBOMs, signatures, a broken image and garbage.
+
+    One image was created now. Shortly before midnight UTC, wait for the next day, on which that
+    image is still of today when it is indexed.
+    """
+    _start.cache_clear()
     tree = build.layout(path, _images())
     alpine = _alpine()
     for about, document in (
@@ -55,7 +64,7 @@ def _images() -> dict[str, build.Thing]:
         build.image(data, created=when, arch="arm", variant="v7"),
         build.image(data, build.layer({"a": "b"}), created=when),
     )
-    kernel = build.image(_noise("kernel", 30_000, 5), arch="arm64", created=_ago(hours=1))
+    kernel = build.image(_noise("kernel", 30_000, 5), arch="arm64", created=_ago())
     windows = build.layer({"Files/x": "w"})
     return {
         "docker.io/library/alpine:3.19": old,
@@ -133,8 +142,15 @@ def _sbom(kind: str, **versions: str) -> build.Blob:
     return attested.blob(sboms.spdx(*packages), build.SPDX)
 
 
-_NOW = datetime.now(UTC)
+@cache
+def _start() -> datetime:
+    now = datetime.now(UTC)
+    left = timedelta(days=1) - timedelta(hours=now.hour, minutes=now.minute, seconds=now.second)
+    if left.total_seconds() <= _SECONDS_TO_MAKE:
+        time.sleep(left.total_seconds())
+        now = datetime.now(UTC)
+    return now
 
 
 def _ago(**ages: int) -> str:
-    return (_NOW - timedelta(**ages)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (_start() - timedelta(**ages)).strftime("%Y-%m-%dT%H:%M:%SZ")
