@@ -26,8 +26,7 @@ class Evaluator(Sets):
     """Says what the rows of a query are."""
 
     def top(self, node: tree.Top, sort: str) -> Ids:
-        if any((sort, key.name) in LISTS for key in (*node.keys, *node.per)):
-            raise WrongSort(sort)
+        self.expect_ranks(node, sort)
         for key in sorted(self.universe(sort))[:1]:  # the keys tell the sort, of nothing as well
             for item in (*node.keys, *node.per):
                 self.sortable(sort, key, item.name)
@@ -49,6 +48,12 @@ class Evaluator(Sets):
                 if before < int(node.count.text):
                     found.update(keys)
         return Ids(found)
+
+    @staticmethod
+    def expect_ranks(node: tree.Top, sort: str) -> None:
+        """Refuse a sort whose rows have several values of what ranks them."""
+        if any((sort, key.name) in LISTS for key in (*node.keys, *node.per)):
+            raise WrongSort(sort)
 
     def rank(self, sort: str, key: int, keys: Iterable[tree.ColumnKey]) -> list[Any]:
         """Return what sorts as the row does; what has no value comes last."""

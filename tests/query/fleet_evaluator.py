@@ -41,6 +41,7 @@ class FleetEvaluator(Evaluator):
         return self.members_of[number], key - number * self._apart
 
     def ranked(self, node: tree.Top, sort: str) -> dict[str, Ids]:
+        self.expect_ranks(node, sort)
         keys = (
             self.universe_of(sort)
             if node.of is None

@@ -105,6 +105,7 @@ QUESTIONS = [
     "refs pkg:openssl lt 3.0.14 show cache,name",
     "packages name:openssl group cache,version sort cache,version",
     "files path:/etc/* show cache,path",
+    "packages packages(top 2 by license) show cache,name,version,license",
     "refs show max.cache,min.cache,count",
     "refs nothing show count,total",
     "blobs exclusive(refs top 3 by -size) show cache,digest",
