@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from cachedb.archive.image_tree import ImageTree, LayerFile, hash_members
 from cachedb.cache import Cache
 from cachedb.catalog.connect import Catalog
+from cachedb.catalog.files import attached
 from cachedb.catalog.statements.index import file_entries as statements
 from cachedb.errors import CatalogMismatch
 from cachedb.feedback.progress import Progress
@@ -450,6 +451,29 @@ def test_an_index_of_another_version_is_made_anew(two: Cache) -> None:
         with cache.catalog.reading_files() as connection:
             assert not connection.rows(statements.LAYERS)
         assert index(cache).read == 2
+
+
+def test_what_another_process_indexes_while_the_file_is_made_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "index.db"
+    first, second = Catalog.open(path), Catalog.open(path)
+    judge = attached._is_empty
+
+    def judged(driver: sqlite3.Connection) -> bool:
+        monkeypatch.setattr(attached, "_is_empty", judge)
+        is_empty = judge(driver)
+        with first.writing_files() as connection:
+            file_rows.write_found(connection, Digest.of(b"first"), members(build.tar(*BASE)))
+        return is_empty
+
+    monkeypatch.setattr(attached, "_is_empty", judged)
+    with second.writing_files() as connection:
+        file_rows.write_found(connection, Digest.of(b"second"), members(build.tar(*BASE)))
+
+    with first.reading_files() as connection:
+        found = {row.digest for row in connection.rows(statements.LAYERS)}
+    assert found == {Digest.of(b"first"), Digest.of(b"second")}
 
 
 def test_a_database_of_another_program_is_left_alone(two: Cache) -> None:

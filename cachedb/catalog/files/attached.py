@@ -39,6 +39,7 @@ def attach_for_reading(driver: sqlite3.Connection, path: Path | None) -> None:
         _attach_memory(driver)
         return
     _attach(driver, path, "ro")
+    _check_program(driver)
     if not _is_current(driver):
         driver.execute("DETACH files")
         _attach_memory(driver)
@@ -56,6 +57,9 @@ def attach_for_writing(driver: sqlite3.Connection, path: Path | None) -> None:
     database_file.check(path)
     database_file.make(path)
     _attach(driver, path, "rw")
+    _check_program(driver)
+    if _is_empty(driver):
+        _create(driver)
     if _is_current(driver):
         return
     driver.execute("DETACH files")
@@ -95,21 +99,32 @@ def _attach_memory(driver: sqlite3.Connection) -> None:
 
 
 def _create(driver: sqlite3.Connection) -> None:
+    """Create the tables, unless another process has created them meanwhile."""
     driver.execute(f"PRAGMA files.page_size = {_PAGE}")
-    driver.execute("BEGIN")  # its first statement locks this file only
-    for _, _, text in compiled.file_tables("sqlite"):
-        driver.execute(text)
+    driver.execute("BEGIN")
+    # The first statement of the transaction locks this file only.
     driver.execute(f"PRAGMA files.application_id = {_APPLICATION_ID}")
-    driver.execute(f"PRAGMA files.user_version = {FILES_VERSION}")
+    if _is_empty(driver):
+        for _, _, text in compiled.file_tables("sqlite"):
+            driver.execute(text)
+        driver.execute(f"PRAGMA files.user_version = {FILES_VERSION}")
     driver.execute("COMMIT")
+
+
+def _is_empty(driver: sqlite3.Connection) -> bool:
+    return driver.execute("SELECT 1 FROM files.sqlite_master").fetchone() is None
+
+
+def _check_program(driver: sqlite3.Connection) -> None:
+    ((marked,),) = driver.execute("PRAGMA files.application_id")
+    if marked not in {0, _APPLICATION_ID}:
+        raise CatalogMismatch(f"{FILES} is the database of another program", hint="remove it")
 
 
 def _is_current(driver: sqlite3.Connection) -> bool:
     """Return whether the attached file has the tables of this version, and no other object."""
     ((version,),) = driver.execute("PRAGMA files.user_version")
     ((marked,),) = driver.execute("PRAGMA files.application_id")
-    if marked not in {0, _APPLICATION_ID}:
-        raise CatalogMismatch(f"{FILES} is the database of another program", hint="remove it")
     if (marked, version) != (_APPLICATION_ID, FILES_VERSION):
         return False
     found = {
