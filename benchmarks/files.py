@@ -17,13 +17,9 @@ about the limit that it exceeds.
 from __future__ import annotations
 
 import argparse
-import gzip
-import hashlib
-import io
 import json
 import multiprocessing
 import os
-import random
 import shutil
 import sqlite3
 import subprocess
@@ -31,21 +27,26 @@ import sys
 import tarfile
 import tempfile
 import time
-import zlib
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from benchmarks.file_images import (
+    EMPTY_FILES,
+    LAST,
+    LAZY,
+    NAME,
+    OTHER,
+    REBUILT,
+    debian,
+    make_empty,
+    make_many,
+    make_measured,
+    node,
+    packed,
+)
 from benchmarks.timing import markdown, run, summary
-from cachedb.archive.image_tree import ImageTree, LayerFile
-from cachedb.archive.tar.reader import Member, MemberKind
-from cachedb.cache import Cache
-from cachedb.oci import Digest
-from cachedb.operations.files import file_rows, image_rows
 from tests import build
-from tests.archive import build as archives
-from tests.archive import lazy_layers
-from tests.interop.tools import archive_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -53,16 +54,7 @@ if TYPE_CHECKING:
     from benchmarks.timing import Run
 
 CACHEDB = str(Path(sys.executable).with_name("cachedb"))
-NAME, OTHER, LAZY = "example.com/a:1", "example.com/a:2", "example.com/a:lazy"
-REBUILT = "example.com/a:rebuilt"
-LAST = "opt/last"
 QUERY = "refs file:/usr/bin/bash"
-ENTRIES_OF_MEGABYTE = 73
-NODE_PACKAGES = ("next", "eslint", "webpack", "jest", "@babel/core", "@babel/preset-env")
-FILES_OF_IMAGE = 5_000
-FILES_OF_DIRECTORY = 100
-DIRECTORIES = 600
-EMPTY_FILES = 10_000_000
 
 
 def main() -> None:
@@ -82,7 +74,7 @@ def main() -> None:
         root = Path(folder)
         if set(options.rows) - {"refs", *_NAMED}:
             # In a process of its own: the peak memory of a child begins with that of its parent.
-            _apart(_make, root, options.archive, options.megabytes * 1_000_000)
+            _apart(make_measured, root, options.archive, options.megabytes * 1_000_000)
         for row in options.rows:
             found[row] = ROWS[row](root, options)
     if options.json:
@@ -95,64 +87,6 @@ def _apart(function: Callable[..., None], *arguments: object) -> None:
     process.join()
     if process.exitcode:
         raise SystemExit(process.exitcode)
-
-
-# -- images ---------------------------------------------------------------------------------------
-
-
-def _make(root: Path, given: Sequence[Path], size: int) -> None:
-    layers = [archive.read_bytes() for archive in given]
-    left = size - sum(map(len, layers))
-    if left > 0:
-        # The last layer has two entries more.
-        archive_image(root / "system.tar", left, left // 1_000_000 * ENTRIES_OF_MEGABYTE - 2)
-        layers.append((root / "system.tar").read_bytes())
-    text = b"".join(b"line %d of a text\n" % number for number in range(4_000_000))
-    last = archives.tar(archives.directory("opt"), archives.file(LAST, text))
-    changed = build.tar({LAST: "z" * 1_000_000, "etc/motd": "changed", "usr/.wh.games": ""})
-    packed = [_packed(layer) for layer in (*layers, last)]
-    other = _packed(changed)
-    rebuilt = [_packed(layer + bytes(512)) for layer in layers]
-    lazy = [lazy_layers.chunked(layer, lazy_layers.table(layer)) for layer in layers]
-    build.layout(
-        root / "cache",
-        {
-            NAME: build.image(*packed),
-            OTHER: build.image(*packed, other),
-            REBUILT: build.image(*rebuilt, other),
-            LAZY: build.image(*lazy),
-        },
-    )
-    (root / "layers.json").write_text(
-        json.dumps(
-            {
-                name: [str(_path(root, blob)) for blob in blobs]
-                for name, blobs in (
-                    (NAME, packed), (OTHER, [*packed, other]), (REBUILT, [*rebuilt, other])
-                )
-            }
-        )
-    )  # fmt: skip
-    for layer in layers:
-        (root / "layer.tar").write_bytes(layer)
-        tree = root / "tree" / hashlib.sha256(layer).hexdigest()[:8]
-        tree.mkdir(parents=True)
-        subprocess.run(
-            ["tar", "-C", tree, "--no-same-owner", "--no-same-permissions", "--exclude=./dev",
-             "-xf", root / "layer.tar"],
-            check=True,
-        )  # fmt: skip
-    (root / "layer.tar").unlink()
-    (root / "system.tar").unlink(missing_ok=True)
-
-
-def _packed(archive: bytes) -> build.Blob:
-    diff_id = "sha256:" + hashlib.sha256(archive).hexdigest()
-    return build.Blob(gzip.compress(archive, 6, mtime=0), build.OCI_LAYER_GZIP, diff_id)
-
-
-def _path(root: Path, blob: build.Blob) -> Path:
-    return root / "cache/blobs/sha256" / blob.digest.partition(":")[2]
 
 
 # -- rows -----------------------------------------------------------------------------------------
@@ -252,7 +186,7 @@ def _bytes_each(root: Path, title: str, names: Sequence[str]) -> float:
 def _trees(root: Path, options: argparse.Namespace) -> object:
     folder: Path = options.trees or root / "trees"
     folder.mkdir(exist_ok=True)
-    layers = [_packed(make(folder).read_bytes()) for make in (_debian, _node)]
+    layers = [packed(make(folder).read_bytes()) for make in (debian, node)]
     images = {"Debian": [layers[0]], "Node.js": [layers[1]], "both": layers}
     build.layout(
         root / "cache",
@@ -264,37 +198,10 @@ def _trees(root: Path, options: argparse.Namespace) -> object:
     }
 
 
-def _debian(folder: Path) -> Path:
-    """Return the archive of a minimal Debian; debootstrap makes it from a mirror, as root."""
-    archive = folder / "debian.tar"
-    if not archive.exists():
-        command = ["debootstrap", "--variant=minbase", "stable", folder / "debian"]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        _pack_tree(folder / "debian", archive)
-    return archive
-
-
-def _node(folder: Path) -> Path:
-    """Return the archive of packages of Node.js, which npm installs from its registry."""
-    archive = folder / "node.tar"
-    if not archive.exists():
-        (folder / "node").mkdir(exist_ok=True)
-        command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", *NODE_PACKAGES]
-        subprocess.run(command, check=True, cwd=folder / "node", stdout=subprocess.DEVNULL)
-        _pack_tree(folder / "node", archive)
-    return archive
-
-
-def _pack_tree(folder: Path, archive: Path) -> None:
-    omitted = [f"--exclude=./{name}" for name in ("dev", "proc", "sys")]
-    command = ["tar", "-C", folder, "--sort=name", *omitted, "-cf", archive, "."]
-    subprocess.run(command, check=True)
-
-
 def _refs(root: Path, options: argparse.Namespace) -> object:
     cache: Path = options.many or root / "many"
     if not cache.exists():
-        _apart(_make_many, cache, options.images)
+        _apart(make_many, cache, options.images)
     size, files = _size_of_many(cache)
     print(f"index of {options.images} images: {files} files, {size / files:.1f} bytes each")
     command = [CACHEDB, "query", "-q", QUERY, "--cache", str(cache)]
@@ -322,7 +229,7 @@ def _size_of_many(path: Path) -> tuple[int, int]:
 def _empty(root: Path, options: argparse.Namespace) -> object:
     """Index a layer of more empty files than the limit; print what that costs, and its message."""
     del options
-    _apart(_make_empty, root)
+    _apart(make_empty, root)
     started = time.perf_counter()
     with (root / "message").open("wb") as message:
         process = subprocess.Popen(_cachedb(root, "index", "files", "--all"), stderr=message)
@@ -344,69 +251,12 @@ def _empty(root: Path, options: argparse.Namespace) -> object:
     return found
 
 
-def _make_empty(root: Path) -> None:
-    """Write an image of one layer of empty files; the archive is compressed as it is written."""
-    packer = zlib.compressobj(1, wbits=31)
-    hasher = hashlib.sha256()
-    packed = io.BytesIO()
-    for first in range(0, EMPTY_FILES, 10_000):
-        numbers = range(first, min(first + 10_000, EMPTY_FILES))
-        headers = b"".join(map(_empty_header, numbers))
-        hasher.update(headers)
-        packed.write(packer.compress(headers))
-    hasher.update(bytes(1024))
-    packed.write(packer.compress(bytes(1024)) + packer.flush())
-    diff_id = f"sha256:{hasher.hexdigest()}"
-    layer = build.Blob(packed.getvalue(), build.OCI_LAYER_GZIP, diff_id)
-    build.layout(root / "cache", {NAME: build.image(layer)})
-
-
-def _empty_header(number: int) -> bytes:
-    """Return the header of an empty file; `tarfile` takes ten times as long for each."""
-    digits = b"%08d" % number
-    checksum = _CHECKSUM + sum(digits)
-    return b"d/" + digits + _HEADER[10:148] + b"%06o\0 " % checksum + _HEADER[156:]
-
-
-_HEADER = tarfile.TarInfo("d/00000000").tobuf()
-_CHECKSUM = int(_HEADER[148:154], 8) - sum(b"00000000")
-
-
 ROWS = {
     "index": _index, "toc": _toc, "diff": _diff, "cat": _cat, "size": _size, "refs": _refs,
     "trees": _trees, "empty": _empty,
 }  # fmt: skip
 _NAMED = {"trees", "empty"}
 """Rows that are measured if they are named."""
-
-
-def _make_many(path: Path, images: int) -> None:
-    """Write images and their index; no layer has the files that the index lists."""
-    rng = random.Random(0)
-    layers = {
-        f"example.com/m:{number}": build.layer({"n": str(number)}) for number in range(images)
-    }
-    build.layout(path, {name: build.image(layer) for name, layer in layers.items()})
-    bash = Member(path="usr/bin/bash", kind=_FILE, mode=0o755)
-    with Cache.open(path) as cache:
-        for number, (name, layer) in enumerate(layers.items()):
-            chosen = [bash] * (number % 2)
-            for directory in rng.sample(range(DIRECTORIES), FILES_OF_IMAGE // FILES_OF_DIRECTORY):
-                chosen += [_member(directory, each) for each in range(FILES_OF_DIRECTORY)]
-            files = [LayerFile(member, rng.randbytes(32)) for member in chosen]
-            with cache.catalog.writing_files() as connection:
-                key = file_rows.write_layer(connection, Digest(layer.digest), files)
-                shown = cache.find_root(name).digest
-                image_rows.write_image(connection, shown, [key], ImageTree([files]))
-
-
-def _member(directory: int, number: int) -> Member:
-    """Return one of the files that images share: as many paths as in 12 different images."""
-    path = f"usr/share/package-{directory}/module-{number}.py"
-    return Member(path=path, kind=_FILE, mode=0o644, size=number)
-
-
-_FILE = MemberKind.FILE
 
 
 # -- measuring ------------------------------------------------------------------------------------
