@@ -356,7 +356,8 @@ def test_a_default_of_output_is_ignored_where_a_command_has_no_use_for_it(
     run: Run, populated: build.Tree, own: Path, words: tuple[str, ...]
 ) -> None:
     own.write_text('[display]\ntz = "Europe/Berlin"\nformat = "json"\nsort = "size"\n')
-    succeed(run, populated.path, *words)
+
+    assert json.loads(succeed(run, populated.path, *words))
 
 
 def test_a_configuration_that_others_may_write_is_ignored_with_a_warning(

@@ -143,7 +143,12 @@ def test_what_builders_write_needs_no_strict_decoder(
         patch.object(manifest, "decode_object", side_effect=refusing),
         patch.object(config, "decode_object", side_effect=refusing),
     ):
-        parse(content)
+        found = parse(content)
+    with (
+        patch.object(manifest, "decode_plain", return_value=None),
+        patch.object(config, "decode_plain", return_value=None),
+    ):
+        assert found == parse(content)
 
 
 @pytest.mark.parametrize(

@@ -70,26 +70,29 @@ def made_up(rng: random.Random) -> dict[str, Cache]:
     return caches
 
 
-def agree(server: Server, seed: object, queries: int) -> None:
+def disputed(server: Server, seed: object, queries: int) -> str | None:
+    """Return the first of some random queries whose rows the evaluator disputes."""
     rng = random.Random(f"fleet {seed}")
     with serving(server, made_up(rng)) as fleet:
         writer = FleetWriter(rng, fleet.caches[min(fleet.caches)], names=list(fleet.caches))
         for _ in range(queries):
             writer.depth = rng.choice((1, 1, 2, 3))
             text = writer.query_with_clauses()
-            assert fleet.rows(text) == fleet.expected(text), text
+            if fleet.rows(text) != fleet.expected(text):
+                return text
+    return None
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(FLEETS))
 def test_random_queries_of_a_fleet_mean_what_the_evaluator_says(server: Server, seed: int) -> None:
-    agree(server, seed, QUERIES)
+    assert disputed(server, seed, QUERIES) is None
 
 
 @pytest.mark.campaign
 @pytest.mark.parametrize("seed", range(FLEETS, 45))
 def test_many_queries_of_a_fleet_mean_what_the_evaluator_says(server: Server, seed: int) -> None:
-    agree(server, seed, 250)
+    assert disputed(server, seed, 250) is None
 
 
 QUESTIONS = [
