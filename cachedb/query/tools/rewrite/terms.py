@@ -28,8 +28,9 @@ class TermRules(WordReader):
             return True
         if word not in words.NEGATIONS or not following:
             return False
-        if word in FLAGS[Sort.BLOB] and (self._noun or following in NOUNS):
-            return False  # `missing layers`
+        is_flag = self._noun and word in FLAGS[self._sort]
+        if word in FLAGS[Sort.BLOB] and (is_flag or following in NOUNS):
+            return False  # `missing layers`, `blobs missing`; images are not missing
         self._take()
         self._is_negated = not self._is_negated
         self._has_rewritten |= word != "not"
