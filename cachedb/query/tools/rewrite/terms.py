@@ -31,6 +31,8 @@ class TermRules(WordReader):
         is_flag = self._noun and word in FLAGS[self._sort]
         if word in FLAGS[Sort.BLOB] and (is_flag or following in NOUNS):
             return False  # `missing layers`, `blobs missing`; images are not missing
+        if word != "not" and following in words.ARCHITECTURES and self._next(2) in {"and", "or"}:
+            self._negate_both(word)
         self._take()
         self._is_negated = not self._is_negated
         self._has_rewritten |= word != "not"
@@ -40,6 +42,11 @@ class TermRules(WordReader):
         if word in words.OF_PACKAGES and following.startswith("/"):
             return self._rewritten(f"file:{self._take()}")
         return True
+
+    def _negate_both(self, word: str) -> None:
+        """Read `without arm64 and riscv64` as without either of them."""
+        if self._next(3) in words.ARCHITECTURES:
+            self._left[2] = word
 
     def _path(self) -> bool:
         """Read `with file /bin/sh` and `has /bin/sh`."""
