@@ -21,7 +21,7 @@ import pytest
 from benchmarks import layouts
 from cachedb.cache import Cache
 from cachedb.operations.read.listing import list_digests, list_images
-from tests import connections
+from tests import build, connections
 from tests.operations.test_cost_of_collection import counted
 
 FEW, MANY, LARGE = 20, 60, 1_000
@@ -99,6 +99,24 @@ def test_a_command_that_changes_stays_within_its_memory(
     assert peak_memory(path, budget.words) <= budget.memory
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS counts memory in bytes")
+def test_one_change_by_another_tool_stays_within_its_memory(opened: Path, tmp_path: Path) -> None:
+    path = tmp_path / "cache"
+    shutil.copytree(opened, path)
+    Cache.open(path).close()
+    layouts.extend(path)
+    assert peak_memory(path, "find-root docker.io/bench/new:v1") <= 50
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS counts memory in bytes")
+@pytest.mark.parametrize(("form", "memory"), [("filesystem", 50), ("oci", 35)])
+def test_an_export_stays_within_its_memory(form: str, memory: int, tmp_path: Path) -> None:
+    content = {f"etc/{number % 100}/{number}": "x" for number in range(20_000)}
+    tree = build.layout(tmp_path / "cache", {FIRST: build.image(build.layer(content))})
+    words = f"export --quiet --format {form} -o {tmp_path / 'out.tar'} {FIRST}"
+    assert peak_memory(tree.path, words) <= memory
+
+
 def test_ls_ends_at_once_when_its_reader_does(opened: Path) -> None:
     program = Path(sys.executable).with_name("cachedb")
     command = [program, "ls", "--format", "jsonl", "--cache", opened]
@@ -126,6 +144,7 @@ WORK: dict[str, Callable[[Cache], object]] = {
     "ls --quiet": lambda cache: cache.answer(list_digests),
     "du": lambda cache: cache.usage(),
     "validate": lambda cache: cache.validate(),
+    "export": lambda cache: cache.export(FIRST, os.devnull),
     "rm --where": remove_half,
 }
 

@@ -16,8 +16,7 @@ import pytest
 
 from benchmarks import layouts
 from cachedb.cache import Cache
-from tests import connections
-from tests.programs import require
+from tests import connections, strace
 
 FEW, MANY = 100, 300
 DOCUMENTS = 5
@@ -36,23 +35,15 @@ def layout(tmp_path: Path) -> layouts.Made:
     return layouts.Made(tmp_path)
 
 
-def system_calls(layout: Path, report: Path) -> Counter[str]:
-    subprocess.run(
-        ["strace", "-f", "-c", "-U", "calls,name", "-o", report, sys.executable, "-c", _OPEN,
-         layout],
-        check=True,
-        capture_output=True,
-    )  # fmt: skip
-    rows = (line.split() for line in report.read_text().splitlines())
-    return Counter({row[1]: int(row[0]) for row in rows if len(row) == 2 and row[0].isdecimal()})
+def system_calls(layout: Path) -> Counter[str]:
+    return strace.count([sys.executable, "-c", _OPEN, layout])
 
 
 def test_first_open_reads_a_document_with_four_system_calls(
-    tmp_path: Path, layout: layouts.Made
+    layout: layouts.Made,
 ) -> None:
-    require("strace")
-    few = system_calls(layout.of(FEW), tmp_path / "few")
-    many = system_calls(layout.of(MANY), tmp_path / "many")
+    few = system_calls(layout.of(FEW))
+    many = system_calls(layout.of(MANY))
     more = (MANY - FEW) * DOCUMENTS
     for name in ("openat", "read", "close"):
         assert many[name] - few[name] <= 1.02 * more, name

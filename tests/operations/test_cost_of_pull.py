@@ -5,6 +5,8 @@ Numbers are differences between two images, so that start-up does not count.
 
 import os
 from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from unittest import mock
 
@@ -19,8 +21,17 @@ from tests.registry.scripted import scripted
 FEW, MANY = 3, 33
 
 
-def cost(path: Path, layers: int) -> Counter[str]:
-    """Pull an image with so many layers into a new cache."""
+Work = Callable[[Cache, str], object]
+
+
+def push_elsewhere(cache: Cache, name: str) -> None:
+    cache.push(name, remote_name=name.replace("/t/app", "/t/pushed"))
+
+
+def cost(
+    path: Path, layers: int, work: Work = Cache.pull, before: Work | None = None
+) -> Counter[str]:
+    """Move an image with so many layers between a registry and a new cache."""
     image = build.image(*(build.layer({f"etc/{n}": b"x" * n}) for n in range(layers)))
     model = RegistryModel(BEHAVIOURS[0])
     repository = model.repository("t/app")
@@ -28,19 +39,17 @@ def cost(path: Path, layers: int) -> Counter[str]:
     repository.blobs |= {blob.digest: blob.content for blob in image.blobs}
     repository.tags["1"] = image.digest
     counts: Counter[str] = Counter()
-    names = ("open", "stat", "link", "rename", "unlink", "fsync")
     with scripted(model.answer) as server, Cache.create(path) as cache:
-        patches = [
-            mock.patch.object(os, name, counted(counts, name, getattr(os, name))) for name in names
-        ]
-        for patch in patches:
-            patch.start()
-        try:
-            with connections.counting_statements(lambda: counts.update(["statement"])):
-                cache.pull(f"{server.host}/t/app:1")
-        finally:
-            for patch in patches:
-                patch.stop()
+        name = f"{server.host}/t/app:1"
+        if before is not None:
+            before(cache, name)
+        with ExitStack() as patches:
+            for call in ("open", "stat", "link", "rename", "unlink", "fsync"):
+                counting = counted(counts, call, getattr(os, call))
+                patches.enter_context(mock.patch.object(os, call, counting))
+            counter = connections.counting_statements(lambda: counts.update(["statement"]))
+            patches.enter_context(counter)
+            work(cache, name)
         assert cache.verify().is_clean
     return counts
 
@@ -73,3 +82,14 @@ def test_a_blob_costs_no_statement(growth: Counter[str]) -> None:
 
 def test_a_blob_is_looked_at_a_fixed_number_of_times(growth: Counter[str]) -> None:
     assert growth["stat"] <= 9 * (MANY - FEW)
+
+
+@pytest.mark.parametrize("work", [Cache.pull, push_elsewhere], ids=["pull again", "push"])
+def test_an_image_with_more_layers_costs_no_more_statements_once_it_is_there(
+    work: Work, tmp_path: Path
+) -> None:
+    few, many = (
+        cost(tmp_path / f"{layers}", layers, work, before=Cache.pull) for layers in (FEW, MANY)
+    )
+    assert 0 < many["statement"] == few["statement"]
+    assert few["fsync"] == many["fsync"]

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import layouts
 from cachedb.cache import Cache
-from tests.programs import require
+from tests import connections, strace
 
 FEW, MANY = 100, 300
 _VERIFY = """
@@ -34,25 +34,16 @@ def opened_once(path: Path) -> Path:
         return path
 
 
-def system_calls(path: Path, report: Path) -> tuple[Counter[str], int]:
-    done = subprocess.run(
-        ["strace", "-f", "-c", "-U", "calls,name", "-o", report, sys.executable, "-c", _VERIFY,
-         opened_once(path)],
-        check=True,
-        capture_output=True,
-        text=True,
-    )  # fmt: skip
-    rows = (line.split() for line in report.read_text().splitlines())
-    calls = Counter({row[1]: int(row[0]) for row in rows if len(row) == 2 and row[0].isdecimal()})
-    return calls, int(done.stdout.split()[0])
+def system_calls(path: Path) -> tuple[Counter[str], int]:
+    done = strace.run([sys.executable, "-c", _VERIFY, opened_once(path)])
+    return done.calls, int(done.printed.split()[0])
 
 
 def test_verification_hashes_a_small_blob_with_four_system_calls(
-    tmp_path: Path, made: layouts.Made
+    made: layouts.Made,
 ) -> None:
-    require("strace")
-    few, hashed_few = system_calls(made.of(FEW), tmp_path / "few")
-    many, hashed_many = system_calls(made.of(MANY), tmp_path / "many")
+    few, hashed_few = system_calls(made.of(FEW))
+    many, hashed_many = system_calls(made.of(MANY))
     more = hashed_many - hashed_few
     assert more > (MANY - FEW) * layouts.OWN_BLOBS
     # A layout younger than two seconds is compared once more, which opens a hundred files.
@@ -67,3 +58,13 @@ def test_verification_takes_at_most_a_kilobyte_of_memory_a_blob(made: layouts.Ma
     )
     blobs, grown = map(int, done.stdout.split())
     assert grown <= blobs
+
+
+def test_verification_of_more_blobs_costs_no_more_statements(made: layouts.Made) -> None:
+    counts: Counter[str] = Counter()
+    for images in (FEW, MANY):
+        with Cache.open(opened_once(made.of(images))) as cache:
+            counter = connections.counting_statements(lambda: counts.update([str(images)]))  # noqa: B023
+            with counter:
+                assert cache.verify().blobs > images * layouts.OWN_BLOBS
+    assert 0 < counts[str(FEW)] == counts[str(MANY)]

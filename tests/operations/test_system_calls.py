@@ -1,8 +1,6 @@
-"""What commands on many images cost in calls of the file system, counted by strace."""
+"""What commands on many images or files cost as processes: calls of the file system, by strace."""
 
-import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -10,44 +8,90 @@ import pytest
 
 from benchmarks import layouts
 from cachedb.cache import Cache
-from tests.operations.test_budgets import HALF
-from tests.programs import require
+from tests import build, strace
+from tests.operations.test_budgets import FIRST, HALF
 
 FEW, MANY = 50, 250
-FILES = ("openat", "newfstatat", "getdents64", "rename", "renameat", "unlink", "unlinkat", "fsync")
+OPENED = ("openat", "getdents64", "rename", "renameat", "unlink", "unlinkat", "fsync", "fdatasync")
+FILES = (*OPENED, "newfstatat", "lseek", "close")
 _NOISE = 150
 """Modules that only the first run of a command compiles, or only one layout needs."""
+_PROGRAM = """
+import sys
+from cachedb.layout import fingerprint
+fingerprint._RACY_NS = 0  # the times of a layout that was made just now are proof
+from cachedb.cli.entry import main
+main()
+"""
 
 
-def file_calls(path: Path, words: str, report: Path) -> int:
-    program = Path(sys.executable).with_name("cachedb")
-    subprocess.run(
-        ["strace", "-f", "-c", "-U", "calls,name", "-o", report, program, *words.split(),
-         "--cache", path],
-        check=True,
-        capture_output=True,
-    )  # fmt: skip
-    rows = (line.split() for line in report.read_text().splitlines())
-    calls = Counter({row[1]: int(row[0]) for row in rows if len(row) == 2 and row[0].isdecimal()})
+def run(path: Path, words: str) -> strace.Counted:
+    """Run a command on a layout that is taken for one of long ago."""
+    return strace.run([sys.executable, "-c", _PROGRAM, *words.split(), "--cache", path])
+
+
+def of_files(calls: Counter[str]) -> int:
     assert calls["openat"]
     return sum(calls[name] for name in FILES)
+
+
+def opened(path: Path) -> Path:
+    Cache.open(path).close()
+    run(path, f"find-root {FIRST}")
+    return path
 
 
 @pytest.fixture(scope="module")
 def settled(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """A small and a large layout whose times prove that nothing has changed since."""
     made = layouts.Made(tmp_path_factory.mktemp("settled"))
-    found = [made.of(images) for images in (FEW, MANY)]
-    time.sleep(2.1)
-    for path in found:
-        Cache.open(path).close()
-    return found
+    return [opened(made.of(images)) for images in (FEW, MANY)]
 
 
-@pytest.mark.parametrize("words", ["du", "validate", "gc --dry-run", f"rm --yes --where {HALF}"])
+READING = ["ls", "ls --quiet", "ls --format jsonl", "du", "validate", "gc --dry-run"]
+
+
+@pytest.mark.parametrize("words", [*READING, f"rm --yes --where {HALF}"])
 def test_a_command_on_more_images_makes_no_more_calls_of_the_file_system(
-    words: str, settled: list[Path], tmp_path: Path
+    words: str, settled: list[Path]
 ) -> None:
-    require("strace")
-    few, many = (file_calls(path, words, tmp_path / "report") for path in settled)
+    few, many = (of_files(run(path, words).calls) for path in settled)
     assert many - few < _NOISE < (MANY - FEW) * layouts.OWN_BLOBS
+
+
+def test_one_change_by_another_tool_costs_one_look_at_each_file_and_opens_none_of_them(
+    tmp_path: Path,
+) -> None:
+    made = layouts.Made(tmp_path)
+    found = []
+    for images in (FEW, MANY):
+        path = opened(made.of(images))
+        layouts.extend(path)
+        files = len(list((path / "blobs/sha256").iterdir()))
+        found.append((run(path, "find-root docker.io/bench/new:v1").calls, files))
+    (few, files_of_few), (many, files_of_many) = found
+    more = files_of_many - files_of_few
+    assert more > (MANY - FEW) * layouts.OWN_BLOBS
+    assert many["newfstatat"] - few["newfstatat"] <= more + 10
+    # A block of a listing has a thousand names; nothing else depends on their number.
+    assert sum(many[name] - few[name] for name in OPENED) <= 10
+    assert many["fdatasync"] == few["fdatasync"] <= 5  # one commit
+
+
+@pytest.mark.parametrize("form", ["filesystem", "oci"])
+def test_an_export_makes_no_more_calls_of_the_file_system_for_more_files_in_a_layer(
+    form: str, tmp_path: Path
+) -> None:
+    found = []
+    for files in (FEW, MANY):
+        content = {f"etc/{number % 10}/{number}": "x" * 1_000 for number in range(files)}
+        tree = build.layout(tmp_path / str(files), {FIRST: build.image(build.layer(content))})
+        opened(tree.path)
+        out = tmp_path / f"{files}.tar"
+        words = f"export --quiet --format {form} -o {out} {FIRST}"
+        run(tree.path, words)  # which compiles the modules that it imports
+        out.unlink()
+        found.append(run(tree.path, words).calls)
+    few, many = found
+    assert of_files(many) - of_files(few) <= 10
+    assert many["write"] - few["write"] <= 5

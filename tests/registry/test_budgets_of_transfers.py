@@ -5,7 +5,6 @@ in a limited address space, so that an allocation beyond the limit fails in it.
 """
 
 import os
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -14,8 +13,8 @@ import pytest
 
 from benchmarks import layouts
 from cachedb.cache import Cache
+from tests import strace
 from tests.operations.test_budgets import peak_memory
-from tests.programs import require
 from tests.registry.servers import Served
 
 LAYERS, LARGE = 60, 64 << 20
@@ -40,22 +39,15 @@ def make(path: Path, sizes: list[int]) -> Path:
     return path
 
 
-def calls(tmp_path: Path, words: str, cache: Path) -> Counter[str]:
+def calls(words: str, cache: Path) -> Counter[str]:
     """Count the system calls of a command, with its threads."""
-    report = tmp_path / "calls"
-    subprocess.run(
-        ["strace", "-f", "-c", "-U", "calls,name", "-e", f"trace={CALLS}", "-o", report,
-         sys.executable, "-c", PROGRAM, *words.split(), "--cache", cache],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    rows = (line.split() for line in report.read_text().splitlines())
-    return Counter({row[1]: int(row[0]) for row in rows if len(row) == 2 and row[0].isdecimal()})
+    command = [sys.executable, "-c", PROGRAM, *words.split(), "--cache", cache]
+    return strace.count(command, only=CALLS)
 
 
 @pytest.fixture(scope="module")
 def pushed(registry: Served, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The reference of an image with many small layers at a registry."""
-    require("strace")
     name = f"{registry.host}/{IMAGE}"
     with Cache.open(make(tmp_path_factory.mktemp("small") / "made", [LAYER] * LAYERS)) as cache:
         cache.push("image", remote_name=name)
@@ -65,7 +57,7 @@ def pushed(registry: Served, tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_a_pull_of_many_layers_syncs_each_once_and_sends_one_request_for_it(
     pushed: str, tmp_path: Path
 ) -> None:
-    found = calls(tmp_path, f"pull --quiet {pushed}", tmp_path / "cache")
+    found = calls(f"pull --quiet {pushed}", tmp_path / "cache")
     content = LAYERS + 2  # with the manifest and the config
 
     assert content <= found["fsync"] <= content + 14
@@ -80,9 +72,9 @@ def test_a_pull_of_what_is_there_sends_one_request_and_writes_no_file(
     pushed: str, tmp_path: Path
 ) -> None:
     cache = tmp_path / "cache"
-    calls(tmp_path, f"pull --quiet {pushed}", cache)
+    calls(f"pull --quiet {pushed}", cache)
 
-    found = calls(tmp_path, f"pull --quiet {pushed}", cache)
+    found = calls(f"pull --quiet {pushed}", cache)
 
     assert found["sendto"] == 1
     assert not found["fsync"]
@@ -94,12 +86,11 @@ def test_a_pull_of_what_is_there_sends_one_request_and_writes_no_file(
 def test_a_push_of_many_layers_asks_sends_and_closes_each_once(
     registry: Served, tmp_path: Path
 ) -> None:
-    require("strace")
     path = make(tmp_path / "made", [LAYER] * LAYERS)
     other = f"{registry.host}/bench/pushed:1"
 
-    found = calls(tmp_path, f"push --quiet image --remote-name {other}", path)
-    again = calls(tmp_path, f"push --quiet image --remote-name {other}", path)
+    found = calls(f"push --quiet image --remote-name {other}", path)
+    again = calls(f"push --quiet image --remote-name {other}", path)
 
     assert found["fsync"] <= 1  # the folder of leases
     assert found["connect"] <= 16
@@ -110,11 +101,10 @@ def test_a_push_of_many_layers_asks_sends_and_closes_each_once(
 
 @pytest.mark.parametrize("words", ["find-root image", "ls --quiet"])
 def test_a_short_command_syncs_nothing_and_connects_to_nothing(words: str, tmp_path: Path) -> None:
-    require("strace")
     path = make(tmp_path / "made", [LAYER] * 3)
-    calls(tmp_path, words, path)
+    calls(words, path)
 
-    found = calls(tmp_path, words, path)
+    found = calls(words, path)
 
     assert not found["fsync"] + found["fdatasync"] + found["sendto"]
     assert not found["rename"] + found["renameat"] + found["link"] + found["linkat"]
