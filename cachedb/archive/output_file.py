@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     _Write = Callable[[bytes], object]
 
+_BUFFER = 256 * 1024
+"""Bytes that are collected before they are written: many members are a header of 512 bytes."""
+
 
 def write(path: str, chunks: Iterable[bytes]) -> None:
     """Write `chunks` to a file, which is replaced when all of them are written and durable.
@@ -88,7 +91,7 @@ def _opened(path: str, flags: int, wanted: str) -> Iterator[BinaryIO]:
     """Open a temporary file; an error names the file that it will replace."""
     with _saying(wanted):
         descriptor = os.open(path, flags | os.O_CLOEXEC, 0o666)
-    with os.fdopen(descriptor, "wb") as out:
+    with os.fdopen(descriptor, "wb", _BUFFER) as out:
         yield out
 
 
