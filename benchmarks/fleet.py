@@ -25,7 +25,7 @@ from tests.postgresql import serving
 QUERIES = (
     "refs arch:arm64 show cache,name",
     "refs layer.size gt 10 show cache,name sort name limit 20",
-    "refs not arch:s390x top 10 by size",
+    "refs not arch:s390x top 10 by -size",
     "blobs group cache",
     "blobs kind:layer group kind",
 )

@@ -37,7 +37,7 @@ _SCHEMA = "all"
 _QUERIES = {
     "a name": "refs name:docker.io/bench/app-00000:v1",
     "all garbage": "blobs is:garbage show count",
-    "sizes of all images, the largest 10": "refs top 10 by size",
+    "sizes of all images, the largest 10": "refs top 10 by -size",
     "the largest 10 layers": "layers sort -size limit 10",
     "groups of all blobs": "blobs group kind",
 }

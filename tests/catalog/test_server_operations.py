@@ -232,7 +232,7 @@ _MEASURED = (
 def test_the_server_has_statistics_of_many_rows_when_they_are_committed(
     server: Server, tmp_path: Path
 ) -> None:
-    """Without them, `top 10 by size` of 50 000 names takes more than 100 s instead of 6 s."""
+    """Without them, `top 10 by -size` of 50 000 names takes more than 100 s instead of 6 s."""
     database = server.make_database()
     # 145 images are 1 029 blobs; a name is a row, and 145 are too few to be measured.
     path = layouts.Made(tmp_path).of(145)

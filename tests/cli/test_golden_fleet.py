@@ -28,7 +28,7 @@ SESSION = [
     "web-1 fleet sync",
     "web-2 query --fleet 'refs show cache,name,size sort name,cache'",
     "web-2 query --fleet 'refs group cache show cache,count,total sort -total'",
-    "web-2 query --fleet 'refs top 1 by size per cache show cache,name,size'",
+    "web-2 query --fleet 'refs top 1 by -size per cache show cache,name,size'",
     "web-2 query --fleet --only 'web-*' 'refs not cache:web-1 show cache,name'",
     "web-2 query --fleet 'refs file:/bin/sh show cache,name'",
     "web-2 query --fleet 'refs pkg:openssl lt 3.0.12 show cache,name'",

@@ -174,7 +174,7 @@ _BY_USE = [
     "not (tag:v9 or used since 90d)",
     "not top 1 by -used per repo",
     "not top 1 by -added per repo",
-    "not top 1 by added",
+    "not top 1 by +added",
     "@stale",
 ]
 

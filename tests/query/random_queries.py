@@ -262,7 +262,7 @@ class Writer:
 
     def top(self, sort: Sort, depth: int) -> str:
         rng = self.rng
-        keys = ",".join(rng.choice(("", "-")) + key for key in rng.sample(SCALARS[sort], 1))
+        keys = ",".join(rng.choice(("+", "-")) + key for key in rng.sample(SCALARS[sort], 1))
         text = f"top {rng.randint(1, 5)} by {keys}"
         if rng.random() < 0.6:
             text += f" per {rng.choice(GROUPED[sort])}"

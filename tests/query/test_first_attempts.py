@@ -31,7 +31,7 @@ NAMES = (
     "docker.io/library/alpine:3.20",
 )
 LAYER = "application/vnd.oci.image.layer.v1.tar"
-LEAST = 1_390
+LEAST = 1_420
 """Rows of the table; a smaller one would test less than before."""
 
 
@@ -156,6 +156,21 @@ def test_every_hint_that_is_a_query_runs_whatever_words_were_typed(
     verdict, query = answer(cache, text)
 
     assert query or verdict == "told"
+
+
+def test_an_unsigned_key_of_top_is_hinted_with_either_end_and_the_sorted_list(
+    cache: Cache,
+) -> None:
+    with pytest.raises(QueryError) as raised:
+        cache.query("top 2 by added")
+
+    assert raised.value.hints == (
+        "top 2 by -added   (the newest first)",
+        "top 2 by +added   (the oldest first)",
+        "refs sort -added limit 2   (the same, sorted)",
+    )
+    for hint in raised.value.hints:
+        assert cache.query(hint.partition("   ")[0])
 
 
 @pytest.mark.parametrize("text", [row[0] for row in ROWS if row[1] == "hinted"])

@@ -158,6 +158,12 @@ WRONG = (
     "refs top 5 by",
     "refs top five by -added",
     "refs top 5 by -label",
+    "refs top 5 by size",
+    "refs not top 5 by added per repo of (tag:v*)",
+    "packages top 1 by version",
+    "layers top 2 by refs,digest",
+    "refs group +kind",
+    "refs show +size",
     "refs top 5,6 by -added",
     "refs top 5 by -added of tag:v*",
     # clauses

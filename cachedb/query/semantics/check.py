@@ -419,7 +419,7 @@ class _Checker:
         return TopRanked(
             count=count,
             count_slot=self._slots.slot(count),
-            order=columns.order(sort, None, node.keys),
+            order=columns.ranked(sort, node.keys),
             per=columns.group(sort, node.per),
             of=None if node.of is None else self.check(node.of, sort),
             sort=sort,

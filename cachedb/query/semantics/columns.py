@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 _ADDED_UP: Final = (Type.SIZE, Type.NUMBER)
 _OF_SETS: Final = {"total": (Sort.REF, Sort.BLOB), "exclusive": (Sort.REF,)}
 _FUNCTIONS: Final = ("sum", "min", "max", "avg")
+_ENDS: Final = {
+    Type.SIZE: ("largest", "smallest"),
+    Type.NUMBER: ("largest", "smallest"),
+    Type.TIME: ("newest", "oldest"),
+    Type.VERSION: ("newest", "oldest"),
+}
+"""The values that `-` and `+` before a key of `top` take first, of types that have a scale."""
 
 
 def group(sort: Sort, keys: Sequence[ColumnKey]) -> tuple[Field, ...]:
@@ -30,8 +37,8 @@ def group(sort: Sort, keys: Sequence[ColumnKey]) -> tuple[Field, ...]:
     found = []
     for key in keys:
         field = _scalar(sort, key)
-        if key.descending:
-            raise error_at(key.span, "`-` is allowed only before a sort key", key.name)
+        if key.sign:
+            raise error_at(key.span, f"`{key.sign}` is allowed only before a sort key", key.name)
         if field.is_walked:
             why = f"`{key.name}` is computed for each row and cannot be grouped by"
             raise error_at(key.span, why, f"sort -{key.name}")
@@ -61,8 +68,8 @@ def shown(
         QueryError: One is unknown, given twice, or has several values.
     """
     for key in keys:
-        if key.descending:
-            raise error_at(key.span, "`-` is allowed only before a sort key", key.name)
+        if key.sign:
+            raise error_at(key.span, f"`{key.sign}` is allowed only before a sort key", key.name)
     found = tuple(_column(sort, grouped, key, may_be_list=True) for key in keys)
     names = [column.name for column in found]
     for key in keys:
@@ -89,6 +96,28 @@ def order(
     return tuple(
         SortKey(column=_column(sort, grouped, key), descending=key.descending) for key in keys
     )
+
+
+def ranked(sort: Sort, keys: Sequence[ColumnKey]) -> tuple[SortKey, ...]:
+    """Look up the columns to rank by.
+
+    A key of a size, number, time or version has a sign, since `top 5 by added` is read as the
+    newest, where `sort added` begins with the oldest.
+
+    Raises:
+        QueryError: One is unknown, has several values, or has no sign and a scale.
+    """
+    found = order(sort, None, keys)
+    for key, item in zip(keys, found, strict=True):
+        ends = _ENDS.get(item.column.type)
+        if ends is not None and not key.sign:
+            choices = (
+                f"{sign}{key}   (the {end} first)" for sign, end in zip("-+", ends, strict=True)
+            )
+            raise error_at(
+                key.span, f"`{key}` has two ends, and `top` takes one of them", *choices
+            )
+    return found
 
 
 def cache_column(sort: Sort) -> QueryColumn:

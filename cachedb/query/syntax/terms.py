@@ -41,6 +41,7 @@ _NOUN: Final = lazy(r"(?P<name>[a-z]+)(?![^\s)])")
 _RELATION: Final = lazy(r"(?P<name>[a-z]+)(?![a-z_])")
 _BEHIND_RELATION: Final = lazy(r"[\s(),<>=!]|\Z")
 _GROUP_AFTER_BLANK: Final = lazy(r"\s+\(")
+_SIGNS: Final = ("-", "+")
 
 
 class ParseBudget:
@@ -346,12 +347,9 @@ class TermParser(ABC):
         values = self._scanner.values()
         self._scanner.skip()
         return tuple(
-            ColumnKey(
-                name=value.text.removeprefix("-"),
-                descending=value.text.startswith("-"),
-                span=value.span,
-            )
+            ColumnKey(name=value.text[len(sign) :], sign=sign, span=value.span)
             for value in values
+            for sign in [value.text[:1] if value.text[:1] in _SIGNS else ""]
         )
 
     # -- limits ----------------------------------------------------------------------------

@@ -74,15 +74,20 @@ class Path(SyntaxNode):
 
 
 class ColumnKey(SyntaxNode):
-    """A field to sort by, or a column to show: ``-size``, ``sum.size``."""
+    """A field to sort or rank by, or a column to show: ``-size``, ``sum.size``."""
 
     name: str
     """Name of the column, with its function before a dot."""
-    descending: bool = False
-    """Whether the largest value comes first."""
+    sign: str = ""
+    """``-`` for the largest value first, ``+`` for the smallest first, else empty."""
+
+    @property
+    def descending(self) -> bool:
+        """Whether the largest value comes first."""
+        return self.sign == "-"
 
     def __str__(self) -> str:
-        return quoting.value(f"-{self.name}" if self.descending else self.name)
+        return quoting.value(f"{self.sign}{self.name}")
 
 
 class Match(SyntaxNode):

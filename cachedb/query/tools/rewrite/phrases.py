@@ -252,7 +252,7 @@ _TEXTS: Final = (
     (rf"({_PARTS})\s+like\s+(?=\S)", r"\1 name contains "),
     (r"(packages?)\s+(?:named|called)\s+(?=\S)", r"\1 name = "),
     (rf"({_PARTS})\s+with (?:the )?name\s+(?=\S)", r"\1 name = "),
-    (rf"{_START}tagged(?:\s+as)?\s+(?=[\w.-]+\s*$)", "tag = "),
+    (rf"{_START}tagged(?:\s+as)?\s+(?=[\w.-]+(?:\s*,\s*[\w.-]+)*\s*$)", "tag = "),
     ((rf"{_START}with\s+(?:the\s+)?(tag|arch|label|env|entrypoint|name|license|platform)\s+"
      r"(?:of\s+)?(?=[\w./*-])"), r"\1 "),
     (rf"{_START}of\s+(type|kind)\s+(?=\S)", r"\1 = "),

@@ -36,6 +36,7 @@ _LIMIT: Final = 4_000
 _WORD_MEANT: Final = lazy(r"did you mean `([^`]+)`\?")
 _TERM_MEANT: Final = lazy(r"(\S.*?\S)(   \(.*\))")
 """A term in place of an ambiguous one, and what it means."""
+_LISTED: Final = lazy(r"\w+ sort -\w+ limit \d+")
 _PATH_MEANT: Final = lazy(r"belongs to \w+: write ((?:[a-z]+\.)+)")
 _WORD: Final = lazy(r"\w|\*")
 _ANY_NAME: Final = AnyName()
@@ -78,6 +79,9 @@ def with_suggestion(
     told = unanswerable.why_not(error.source)
     if told is not None:
         return QueryError(error.why, error.source, error.span, hints=(told,))
+    choices = _choices(error, noun, saved, names)
+    if choices:
+        return QueryError(error.why, error.source, error.span, hints=choices)
     found = suggest(error.source, noun, saved, names)
     if found is None:
         # Words of a command line, which were joined by `or` because they look like names.
@@ -94,6 +98,24 @@ def with_suggestion(
     if hints == error.hints:
         return error
     return QueryError(error.why, error.source, error.span, hints=hints)
+
+
+def _choices(
+    error: QueryError, noun: str, saved: Mapping[str, str], names: KnownNames
+) -> tuple[str, ...]:
+    """Return the whole query with each term that an ambiguous one may mean.
+
+    An unsigned `top 5 by size` alone may also mean the sorted list.
+    """
+    if not error.hints or not all(map(_TERM_MEANT.fullmatch, error.hints)):
+        return ()
+    found = tuple(_whole(hint, error, noun, saved, names) for hint in error.hints)
+    if any(one == hint for one, hint in zip(found, error.hints, strict=True)):
+        return ()
+    listed = suggest(error.source, noun, saved, names)
+    if listed is not None and _LISTED.fullmatch(listed):
+        return (*found, f"{listed}   (the same, sorted)")
+    return found
 
 
 def _is_of_a_word(hint: str) -> bool:
@@ -176,7 +198,8 @@ class _Rewriter(
                 return None
             # Two bare words side by side would mean one reference with both names, which matches
             # nothing.
-            names += self._is_selector(word) and self._terms[-1:] != ["or"]
+            is_wanted = self._is_selector(word) and not self._is_negated
+            names += is_wanted and self._terms[-1:] != ["or"]
             self._emit(word)
         if not self._has_rewritten or self._is_negated or self._is_refused or names > 1:
             return None

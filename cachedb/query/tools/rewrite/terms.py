@@ -12,6 +12,7 @@ from cachedb.query.tools.rewrite.reader import WordReader
 from cachedb.query.vocabulary import FLAGS, NOUNS
 from cachedb.query.words import STATES, SYMBOLS, Sort
 
+_JOINTS: Final = frozenset({",", "and", "or"})
 _HAD: Final = frozenset({"attestation", "attestations", "referrer", "referrers"})
 _HOST: Final = lazy(r"(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?|localhost(?::\d+)?")
 
@@ -31,8 +32,7 @@ class TermRules(WordReader):
         is_flag = self._noun and word in FLAGS[self._sort]
         if word in FLAGS[Sort.BLOB] and (is_flag or following in NOUNS):
             return False  # `missing layers`, `blobs missing`; images are not missing
-        if word != "not" and following in words.ARCHITECTURES and self._next(2) in {"and", "or"}:
-            self._negate_both(word)
+        self._negate_list(word)
         self._take()
         self._is_negated = not self._is_negated
         self._has_rewritten |= word != "not"
@@ -43,10 +43,37 @@ class TermRules(WordReader):
             return self._rewritten(f"file:{self._take()}")
         return True
 
-    def _negate_both(self, word: str) -> None:
-        """Read `without arm64 and riscv64` as without either of them."""
-        if self._next(3) in words.ARCHITECTURES:
-            self._left[2] = word
+    def _negate_list(self, word: str) -> None:
+        """Read `without arm64 and riscv64`, `not app, tool` as without any of them.
+
+        `not app and tool` is a query, of other meaning. Platforms with commas are one term.
+        """
+        joints, place = {","} if word == "not" else _JOINTS, 2
+        if self._next(2) == "," and self._field_of_platform(1):
+            return
+        if self._next(2) == "," and self._next(3) in words.NEGATIONS:
+            del self._left[2]  # `not app, not tool`
+            self._has_rewritten = True
+        while self._next(place) in joints:
+            behind = place + 1 + (self._next(place) == "," and self._next(place + 1) in _JOINTS)
+            if not self._are_alike(1, behind, word):
+                return
+            self._left[place:behind] = [word]
+            self._has_rewritten = True
+            joints, place = _JOINTS, place + 2
+
+    def _are_alike(self, one: int, other: int, negation: str) -> bool:
+        """Return whether both words are platforms, names in the cache, or names of packages."""
+        if field := self._field_of_platform(one):
+            return self._field_of_platform(other) == field
+        if self._is_name(one):
+            return self._is_name(other)
+        return negation in words.OF_PACKAGES and all(
+            bool(self._next(place))
+            and not self._is_known(self._next(place))
+            and self._is_package_name(place)
+            for place in (one, other)
+        )
 
     def _path(self) -> bool:
         """Read `with file /bin/sh` and `has /bin/sh`."""
@@ -73,10 +100,11 @@ class TermRules(WordReader):
         if self._is_known(self._next()) or not self._is_package_name(0):
             return self._rewritten()
         self._rewritten(self._package_term())
-        while self._next() in {"and", "or"} and self._is_package_name(1):
+        while self._next() in _JOINTS and self._is_package_name(1):
             if self._is_known(self._next(1)) or words.COMPARATIVES.get(self._next(1)):
                 break
-            self._emit(self._take())
+            joint = self._take()
+            self._emit("and" if joint == "," else joint)
             self._emit(self._package_term())
         return True
 
@@ -237,22 +265,38 @@ class TermRules(WordReader):
         return self._rewritten(f"registry:{host}" if is_host else f"repo:{host}")
 
     def _platform(self) -> bool:
+        """Read `arm64`, `linux/arm64`, and lists as in `amd64, arm64 or arm`."""
         word = self._next()
-        system, slash, architecture = word.partition("/")
-        if word in words.ARCHITECTURES:
-            field = "arch"
-        elif word in words.SYSTEMS:
-            field = "os"
-        elif slash and system in words.SYSTEMS and architecture:
-            field = "platform"
-        else:
+        field = self._field_of_platform(0)
+        if not field:
             return False
-        term = f"{field}:{self._take()}"
+        listed, last_joint = [self._take()], ""
+        while place := self._place_in_list(field, is_begun=len(listed) > 1):
+            last_joint = self._next(place - 1)
+            listed.append(self._take(place + 1))
+        if last_joint == "and" and not self._is_negated:
+            return all(self._rewritten(f"{field}:{one}") for one in listed)
+        term = f"{field}:{','.join(listed)}"
         if word in self._left or not self._is_of_layers():
             return self._rewritten(term)
         # A layer has no platform of its own: its manifests have.
         last = self._terms.pop() if self._terms and self._terms[-1].startswith("blobs(") else ""
         return self._rewritten(f"blobs(manifests {last} {term})".replace("  ", " "))
+
+    def _field_of_platform(self, place: int) -> str:
+        word = self._next(place)
+        system, slash, architecture = word.partition("/")
+        if word in words.ARCHITECTURES:
+            return "arch"
+        if word in words.SYSTEMS:
+            return "os"
+        return "platform" if slash and system in words.SYSTEMS and architecture else ""
+
+    def _place_in_list(self, field: str, *, is_begun: bool) -> int:
+        """Return where the next value of a list with commas is, 0 at its end."""
+        place = 1 if self._next() == "," else 0
+        place += (bool(place) or is_begun) and self._next(place) in {"and", "or"}
+        return place if place and self._field_of_platform(place) == field else 0
 
     def _is_of_layers(self) -> bool:
         """Return whether layers are asked for, by the noun before or after the word."""
