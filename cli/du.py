@@ -16,7 +16,13 @@ from cachedb.cli.options.fleet import (
     open_fleet,
     refuse_members,
 )
-from cachedb.cli.options.query import ParamOption, TimeZoneOption, WhereOption, selection
+from cachedb.cli.options.query import (
+    ParamOption,
+    TimeZoneOption,
+    WhereOption,
+    print_if_empty,
+    selection,
+)
 from cachedb.cli.options.values import number
 from cachedb.cli.render import usage_tables
 from cachedb.cli.render.tables import Format
@@ -87,7 +93,9 @@ def command(
     with open_cache(cache) as opened:
         roots = None
         if names or where is not None:
-            roots = opened.targets(names or (), selection(opened, where, param, tz, quiet=quiet))
+            query = selection(opened, where, param, tz, quiet=quiet)
+            roots = opened.targets(names or (), query)
+            print_if_empty(opened, query, roots, quiet=quiet)
         usage = opened.usage() if roots is None else None
         totals = (usage or opened.usage_of_roots(roots or ())).totals()
         if group is not None:

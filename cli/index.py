@@ -10,7 +10,13 @@ import typer
 from cachedb.cli.feedback.choices import SilentOption
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import NestedFormatOption, SomeNamesArgument
-from cachedb.cli.options.query import ParamOption, TimeZoneOption, WhereOption, selection
+from cachedb.cli.options.query import (
+    ParamOption,
+    TimeZoneOption,
+    WhereOption,
+    print_if_empty,
+    selection,
+)
 from cachedb.cli.render import output, tables
 from cachedb.cli.render.tables import Format
 from cachedb.errors import InvalidInput, ValidationFailed
@@ -60,6 +66,7 @@ def command(
             return
         query = selection(opened, where, param, tz, quiet=quiet)
         found = opened.index_files(names or (), query)
+        print_if_empty(opened, query, found.images, quiet=quiet)
     if form is not Format.TABLE and not quiet:
         tables.render_tree(_json(found), form)
     elif not quiet:

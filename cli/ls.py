@@ -24,6 +24,7 @@ from cachedb.cli.options.query import (
     WhereOption,
     clauses,
     for_platforms,
+    print_if_empty,
     print_notes,
     read_query,
 )
@@ -90,11 +91,15 @@ def command(
         is_listing = not (query.clauses.show or query.clauses.group)
         has_all = {column.name for column in listings.COLUMNS}.issuperset(fields)
         if query.noun in {"refs", "images"} and is_listing and has_all:
-            _print(opened.list(query), form, chosen, quiet=quiet, end=end)
+            listed = opened.list(query)
+            print_if_empty(opened, query, listed, quiet=quiet)
+            _print(listed, form, chosen, quiet=quiet, end=end)
         else:
             from cachedb.cli.render.answers import print_answer
 
-            print_answer(opened.query(query.showing(fields)), form, quiet=quiet, end=end)
+            answer = opened.query(query.showing(fields))
+            print_if_empty(opened, query, answer, quiet=quiet)
+            print_answer(answer, form, quiet=quiet, end=end)
 
 
 def _list_all(

@@ -11,7 +11,13 @@ from cachedb.cli.feedback.confirmation import confirm
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import DryRunOption, FormatOption, YesOption
 from cachedb.cli.options.completion import removable
-from cachedb.cli.options.query import ParamOption, TimeZoneOption, WhereOption, selection
+from cachedb.cli.options.query import (
+    ParamOption,
+    TimeZoneOption,
+    WhereOption,
+    print_if_empty,
+    selection,
+)
 from cachedb.cli.options.registries import (
     CertificateOption,
     ClientCertificateOption,
@@ -35,9 +41,11 @@ from cachedb.errors import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cachedb.cache import Cache
     from cachedb.operations.gc.remove import RemovalPlan
     from cachedb.operations.read.resolve import Root
     from cachedb.operations.transfer.remote_inspect import Published
+    from cachedb.query.syntax.tree import Query
 
 
 RemovableArgument = Annotated[
@@ -99,6 +107,7 @@ def command(
                 plan, answers = opened.plan_published_removal(names or (), connect, query)
         else:
             plan = opened.plan_removal(names or (), query)
+        _print_if_empty(opened, query, plan, quiet=quiet or bool(names))
         held = opened.kept_besides(plan) if dry_run else ()
         if where is not None and plan.roots and not dry_run and not yes:
             _confirm(plan)
@@ -129,6 +138,11 @@ def _print_removed(plan: RemovalPlan, removed: Sequence[Root], *, quiet: bool) -
         output.print_stdout(f"{output.show(root.name or '<none>')}  {root.digest}")
     for entry in plan.unreadable:
         output.print_stdout(f"<unreadable>  {entry.address}")
+
+
+def _print_if_empty(opened: Cache, query: Query | None, plan: RemovalPlan, *, quiet: bool) -> None:
+    met = plan.roots or plan.pinned or plan.unnamed or plan.tagged
+    print_if_empty(opened, query, met, quiet=quiet)
 
 
 def _confirm(plan: RemovalPlan) -> None:

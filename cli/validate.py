@@ -15,7 +15,13 @@ from cachedb.cli.options.common import (
     SomeNamesArgument,
     platforms,
 )
-from cachedb.cli.options.query import ParamOption, TimeZoneOption, WhereOption, selection
+from cachedb.cli.options.query import (
+    ParamOption,
+    TimeZoneOption,
+    WhereOption,
+    print_if_empty,
+    selection,
+)
 from cachedb.cli.render import fitting, output, tables
 from cachedb.cli.render.tables import Column, Format
 from cachedb.errors import ValidationFailed
@@ -64,6 +70,7 @@ def command(
         chosen = selection(opened, where, param, tz, quiet=quiet)
         check = opened.validate_deeply if deep else opened.validate
         found = check(names or (), wanted, chosen)
+        print_if_empty(opened, chosen, found, quiet=quiet)
     bad = [each for each in found if not each.is_valid]
     if quiet:
         output.print_digests(each.digest for each in bad)

@@ -10,7 +10,13 @@ import typer
 from cachedb.cli.feedback.choices import QuietCheckOption
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import FormatOption, SomeNamesArgument
-from cachedb.cli.options.query import ParamOption, TimeZoneOption, WhereOption, selection
+from cachedb.cli.options.query import (
+    ParamOption,
+    TimeZoneOption,
+    WhereOption,
+    print_if_empty,
+    selection,
+)
 from cachedb.cli.options.registries import (
     CertificateOption,
     InsecureOption,
@@ -76,7 +82,9 @@ def command(
     if (copies or offline) and not repair:
         raise InvalidInput("--from and --offline need --repair", hint="add --repair")
     with open_cache(cache) as opened:
-        found = opened.verify(names or (), where=selection(opened, where, param, tz, quiet=quiet))
+        query = selection(opened, where, param, tz, quiet=quiet)
+        found = opened.verify(names or (), where=query)
+        print_if_empty(opened, query, found.blobs or found.findings, quiet=quiet)
         repairs: Sequence[Repair] | None = None
         if repair and offline:
             repairs = opened.repair(found, copies or ())

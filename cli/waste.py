@@ -9,7 +9,13 @@ import typer
 from cachedb.cli.feedback.choices import QuietOption
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import FormatOption, SomeNamesArgument
-from cachedb.cli.options.query import ParamOption, TimeZoneOption, WhereOption, selection
+from cachedb.cli.options.query import (
+    ParamOption,
+    TimeZoneOption,
+    WhereOption,
+    print_if_empty,
+    selection,
+)
 from cachedb.cli.render import output, tables, wasted_space
 from cachedb.cli.render.tables import Column, Format
 from cachedb.errors import ValidationFailed
@@ -66,6 +72,7 @@ def command(
     with open_cache(cache) as opened:
         query = selection(opened, where, param, tz, quiet=quiet or form is not Format.TABLE)
         report = opened.waste(names or (), query)
+        print_if_empty(opened, query, report.images or report.unread, quiet=quiet)
     if quiet:
         output.print_digests(image.digest for image in report.images)
     elif form is Format.JSON:

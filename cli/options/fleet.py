@@ -14,6 +14,7 @@ from cachedb.cli.options.query import (
     print_files_coverage,
     read_query,
 )
+from cachedb.cli.render.output import print_stderr
 from cachedb.errors import CacheNotFound, InvalidInput, NotALayout
 
 if TYPE_CHECKING:
@@ -75,11 +76,15 @@ def ask(
     """Run a query on the chosen caches of the fleet; print what it cannot see unless quiet."""
     chosen, left_out = only or (), without or ()
     with open_fleet(cache) as fleet:
+        answer = fleet.query(query, only=chosen, without=left_out)
         if not quiet:
-            print_correction(fleet.correct_values(query, only=chosen, without=left_out))
+            correction = fleet.correct_values(query, only=chosen, without=left_out)
+            print_correction(correction)
             found = fleet.files_coverage(query, only=chosen, without=left_out)
             print_files_coverage(found, _INDEX_AND_PUBLISH)
-        return fleet.query(query, only=chosen, without=left_out)
+            if not answer and correction is None:
+                print_stderr(f"nothing matches `{query}`")
+        return answer
 
 
 def membership_of(cache: Path | None) -> Membership | None:

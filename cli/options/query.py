@@ -133,6 +133,21 @@ def selection(
     return query
 
 
+def print_if_empty(opened: Cache, query: Query | None, found: object, *, quiet: bool) -> None:
+    """Print that a query matches nothing, if `found` is empty, and what was probably meant.
+
+    Nothing is printed if `print_correction` has said so. A table of no rows looks like one that
+    failed, and a check of no image like one that passed.
+    """
+    if query is None or quiet or found or opened.correct_values(query) is not None:
+        return
+    meant = opened.meant_where_empty(query)
+    if meant is None:
+        print_stderr(f"nothing matches `{query}`")
+    else:
+        print_stderr(f"nothing matches; did you mean `{meant}`?")
+
+
 def print_notes(opened: Cache, queries: Iterable[Query]) -> None:
     """Print what queries cannot see, and values in them that the cache does not know.
 
@@ -163,9 +178,7 @@ def answer_with_notes(
     if not quiet:
         print_notes(opened, (query,))
     answer = opened.query(query.showing(fields))
-    meant = None if quiet or answer else opened.meant_where_empty(query)
-    if meant is not None:
-        print_stderr(f"nothing matches; did you mean `{meant}`?")
+    print_if_empty(opened, query, answer, quiet=quiet)
     return answer
 
 

@@ -131,3 +131,31 @@ def test_every_command_with_a_query_hints_a_misspelled_value(
     done = run(images.path, *shlex.split(command))
 
     assert f"did you mean `{meant}`?\n" in done.err, done.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("ls", "tag:absent"), ("ls", "--where", "tag:absent"), ("query", "refs tag:absent"),
+        ("ls", "tag:absent", "--format", "json"), ("ls", "refs tag:absent show tag"),
+        ("validate", "--where", "tag:absent"), ("verify", "--where", "tag:absent"),
+        ("du", "--where", "tag:absent"), ("waste", "--where", "tag:absent"),
+        ("index", "files", "--where", "tag:absent"), ("rm", "--where", "tag:absent", "--dry-run"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_an_empty_answer_says_which_query_matches_nothing(
+    images: build.Tree, run: Run, command: tuple[str, ...]
+) -> None:
+    told, quiet = (run(images.path, *command, *more) for more in ((), ("-q",)))
+
+    assert (told.code, quiet.code, quiet.err) == (0, 0, "")
+    assert told.err.startswith("nothing matches `refs tag:absent")
+
+
+def test_ls_has_the_query_that_was_meant_by_one_that_matches_nothing(
+    images: build.Tree, run: Run
+) -> None:
+    done = run(images.path, "ls", "layers nginx")
+
+    assert done.err == "nothing matches; did you mean `layers blobs(nginx)`?\n"
