@@ -99,12 +99,15 @@ def meant_where_empty(catalog: Catalog, query: Query, saved: Mapping[str, str]) 
     """Return the query that the words of an empty one mean to users of other tools, else None.
 
     `files alpine` is valid: the files whose path ends in `alpine`. Where it selects nothing, the
-    files of that image were meant. Returned queries select something. Costs a few queries.
+    files of that image were meant. Returned queries select something. Costs a few queries. A query
+    with `present` says itself that it may select nothing.
     """
     from cachedb.query.tools.rewrite.suggest import suggest  # noqa: PLC0415  (for empty answers)
 
     names = run_query.CatalogNames(catalog)
     text = query.span.source.text
+    if "present(" in text:
+        return None
     # Words of a command line are joined by `or` where they look like names.
     for words in dict.fromkeys((text, text.replace(" or ", " "))):
         found = suggest(words, query.noun, saved, names)

@@ -38,6 +38,7 @@ class ClauseRules(WordReader):
         if self._next() not in words.ORDER:
             return False
         is_plain = self._next() == "sort" and self._next(1) != "by"
+        is_by = self._next() == "by"
         self._take()
         if self._next() == "by":
             self._take()
@@ -50,6 +51,8 @@ class ClauseRules(WordReader):
             if self._next() in words.DIRECTIONS:
                 is_plain = False
                 key = ("-" if self._take().lower().startswith("desc") else "") + key.lstrip("-")
+            elif is_by and self._clauses.get("sort", "").startswith("-"):
+                key = f"-{key.lstrip('-')}"  # `largest 3 images by size`
             keys.append(key)
             if self._next() != ",":
                 break

@@ -346,7 +346,9 @@ _RULES: Final = tuple(
     )
 )
 _CONNECTIVE: Final = lazy(r"(?<![^\s()!])(?:AND|OR|NOT)(?![^\s()])")
-_FIELD: Final = lazy(r"(?<![\w.:/@-])[A-Za-z]+(?=\s*(?:[:=~<>]|!=|!~))")
+_FIELD: Final = lazy(
+    r"(?<!env )(?<!label )(?<!annotation )(?<![\w.:/@-])[A-Za-z]+(?=\s*(?:[:=~<>]|!=|!~))"
+)
 _OPTION: Final = lazy(r"(?<!\S)--([a-z]+)(?:[ =]+|$)", re.IGNORECASE)
 _SYNONYM: Final = lazy(
     rf"(?<![\w.:/-])(?:architecture|(?:{'|'.join(words.SYNONYMS)})(?=\s*[=:~!<>]))(?![\w/-])",

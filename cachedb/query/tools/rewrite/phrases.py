@@ -47,7 +47,7 @@ _QUESTIONS: Final = (
     (
         (
             r"^\s*(?:please\s+)?(?:show|display|print|fetch|tell|give|get)\s+"
-            rf"(?=(?:me|all|the|us|every)\b|{_PARTS}\b)"
+            rf"(?=(?:me|all|the|us|every|{_FIRST})\b|{_PARTS}\b)"
         ),
         "",
     ),
@@ -79,6 +79,10 @@ _QUESTIONS: Final = (
     (r"^\s*how\s+old\s+is\s+", "created of "),
     (rf"^\s*when\s+was\s+(\S+)\s+(?:last\s+)?({_FIELDS})\s*\??$", r"\2 of \1"),
     (r"^\s*what\s+(?:uses|takes|needs)\s+(?:up\s+)?(?:the\s+)?(?:most\s+)?space\s*$", "largest"),
+    (
+        r"^\s*what\s+(?:eats|fills|is\s+(?:eating|filling))\s+(?:up\s+)?(?:the|my)\s+\w+\s*$",
+        "largest",
+    ),
     (r"^\s*where\s+is\s+(?=[a-z][\w.+-]*\s*$)", ""),
     (rf"(?<=\w)'s\s+(?={_PARTS}\b)", " "),
     (r"\?\s*$", ""),
@@ -110,6 +114,12 @@ _ABSENCES: Final = (
 )  # fmt: skip
 _PRESENCES: Final = (
     (rf"{_START}not\s+{_START}with{_END}", "without"),
+    (_alone(r"(?:that|which|who) has"), "with"),
+    (rf"{_START}(with|has|any)\s+provenances?{_END}", r"\1 attestation"),
+    (rf"{_START}(?:without|no|missing)\s+(?:provenances?|attestations?){_END}", "no attestation"),
+    (_alone("attested"), "with attestation"),
+    (rf"{_START}unattested\s+(images|refs){_END}", r"\1 no attestation"),
+    (_alone("unattested"), "no attestation"),
     (_alone(r"(?:that |which |who )?(?:have|having|supports?|supporting|ships?|include|contain)"),
      "with"),
     (_alone(r"(?:that|which|who) (?:are|is|were|was)"), ""),
@@ -168,6 +178,11 @@ _SETS: Final = (
     # layers shared by nginx and redis, common to both: those of each
     ((rf"({_PARTS})\s+(?:that are\s+)?(?:shared|common|used|found|contained)\s+"
      r"(?:by|to|in|between)\s+(?:both\s+)?(\S+)\s+and\s+(\S+)\s*$"), r"\1 in \2 as \3"),
+    (rf"^\s*(?:common|shared)\s+({_PARTS})\s+(?:of|in|between)\s+(\S+)\s+and\s+(\S+)\s*$",
+     r"\1 in \2 as \3"),
+    (r"^\s*unique\s+(layers?|blobs?|configs?)\s*$", r"\1 not shared"),
+    (r"^\s*(?:(?:the\s+)?roots?\s+of|why)\s+(?=\S+\s*$)", "who uses "),
+    (r"^\s*used\s+by\s+(?=\S+\s*$)", "blobs in "),
     (rf"({_PARTS})\s+in\s+both\s+(\S+)\s+and\s+(\S+)\s*$", r"\1 in \2 as \3"),
     (rf"({_PARTS})\s+used\s+by\s+only\s+(?:1|one)\s+image{_END}", r"\1 not shared"),
     ((rf"({_PARTS})\s+(?:(?:that are\s+)?(?:used|shared|found|contained)\s+)?(?:in|by)\s+"
@@ -217,6 +232,9 @@ _RANKS: Final = (
     (rf"{_START}most\s+(?:often\s+)?(?:used|shared|referenced)\s+(?=(?:layer|blob|config)s?)",
      "most-referenced "),
     (rf"(?:,\s*|{_START})(largest|biggest|newest|oldest|smallest|latest)\s+first{_END}", r" \1"),
+    (rf"{_START}({_FIRST})\s+({_PARTS})\s+first{_END}", r"\1 \2"),
+    (r"^\s*(?:largest|biggest)\s+(?:repo|repository|repositories|repos)\s*$",
+     "refs group repo show repo,total sort -total"),
     (rf"{_START}by\s+(\w+)\s+(?:reverse|reversed|backwards){_END}", r"by \1 desc"),
     (rf"{_START}(?:sort|order)\s+(desc|asc)\s+(\w+)", r"sort by \2 \1"),
 )  # fmt: skip
@@ -259,6 +277,8 @@ _TEXTS: Final = (
     (r"^(\s*(?:blobs\s+)?)type\s*[:=]?\s*(?=(?:layer|config|manifest|index|attestation)s?\s*$)",
      r"\1kind = "),
     (rf"{_START}({_FIELDS})\s+:\s*(?=\S)", r"\1:"),
+    (rf"{_START}({_FIELDS}):\s+(?=[<>=])", r"\1 "),
+    (rf"{_START}(tag|arch|os|registry|repo|license):(\S+)\s+or\s+(?=[\w.-]+(?:\s|$))", r"\1:\2,"),
     (rf"{_START}({_FIELDS})\s+:(?=\S)", r"\1:"),
 )  # fmt: skip
 _PLACES: Final = (
@@ -267,6 +287,9 @@ _PLACES: Final = (
     (rf"{_START}official\s+(?=images|refs)", "repository = docker.io/library/* "),
     (rf"{_START}(?:arm|linux/arm)[ /]?(v[5678]){_END}(?!/)", r"linux/arm/\1"),
     (rf"{_START}apple\s+silicon{_END}", "arm64"),
+    (r"^\s*([\w/]+)\s+(?:is\s+)?(?:missing|lacking|absent)\s*$", shapes.missing),
+    (rf"{_START}non-(linux|windows){_END}", r"not \1"),
+    (r"^\s*:(?=[\w.-]+\s*$)", "tag = "),
     (rf"{_START}(?:protected|locked)\s+(?=images|refs)", "pinned "),
     (rf"{_START}(?:imported)\s+(?=images|refs)", "source = import "),
     (rf"{_START}(?:(?:images|refs)\s+)?(?:(?:that\s+)?i\s+built|built\s+locally){_END}",

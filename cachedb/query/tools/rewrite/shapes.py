@@ -106,3 +106,10 @@ def counted(found: Match[str]) -> str:
 def shown(found: Match[str]) -> str:
     """Read `name and size of all images` as columns."""
     return f"{found[2] or ''} show {','.join(_AND.split(found[1]))}"
+
+
+def missing(found: Match[str]) -> str:
+    """Read `arm64 missing` as `missing arm64`; a word that is no architecture as it is."""
+    word = found[1].lower()
+    is_platform = word in words.ARCHITECTURES or word.partition("/")[0] in words.SYSTEMS
+    return f"missing {word}" if is_platform else found[0]
