@@ -145,6 +145,14 @@ def test_an_empty_answer_without_another_meaning_has_no_note(varied: Cache) -> N
         assert varied.meant_where_empty(varied.parse(text)) is None
 
 
+@pytest.mark.parametrize("text", ["present(arm64)", "count layer > 100"])
+def test_an_empty_answer_to_a_query_that_is_plain_has_no_note(varied: Cache, text: str) -> None:
+    query = varied.parse(text)
+
+    assert not varied.query(query)
+    assert varied.meant_where_empty(query) is None
+
+
 def test_the_table_does_not_shrink() -> None:
     assert len({text for text, *_ in ALL}) == len(ALL) >= LEAST
 

@@ -99,8 +99,9 @@ def meant_where_empty(catalog: Catalog, query: Query, saved: Mapping[str, str]) 
     """Return the query that the words of an empty one mean to users of other tools, else None.
 
     `files alpine` is valid: the files whose path ends in `alpine`. Where it selects nothing, the
-    files of that image were meant. Returned queries select something. Costs a few queries. A query
-    with `present` says itself that it may select nothing.
+    files of that image were meant. Returned queries select something, and are no total where rows
+    were asked for: `count layer > 10` is meant as it is. Costs a few queries. A query with
+    `present` says itself that it may select nothing.
     """
     from cachedb.query.tools.rewrite.suggest import suggest  # noqa: PLC0415  (for empty answers)
 
@@ -111,9 +112,13 @@ def meant_where_empty(catalog: Catalog, query: Query, saved: Mapping[str, str]) 
     # Words of a command line are joined by `or` where they look like names.
     for words in dict.fromkeys((text, text.replace(" or ", " "))):
         found = suggest(words, query.noun, saved, names)
-        if found is not None and names.selects(found):
+        if found is not None and not _is_total(found, query) and names.selects(found):
             return found
     return None
+
+
+def _is_total(found: str, query: Query) -> bool:
+    return " show count" in found and not query.clauses.show
 
 
 class _Corrector:

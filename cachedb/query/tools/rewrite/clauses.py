@@ -107,6 +107,7 @@ class ClauseRules(WordReader):
         if self._next(place) == "of" and self._next(place + 1) != "each":
             return False
         self._take(place + 2)
+        key = key if key.startswith("-") else f"+{key}"
         return self._rewritten(f"top {number} by {key} per {field}")
 
     def _rank(self) -> tuple[str, str, int] | None:

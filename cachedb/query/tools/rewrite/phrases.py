@@ -183,6 +183,8 @@ _SETS: Final = (
     (r"^\s*unique\s+(layers?|blobs?|configs?)\s*$", r"\1 not shared"),
     (r"^\s*(?:(?:the\s+)?roots?\s+of|why)\s+(?=\S+\s*$)", "who uses "),
     (r"^\s*used\s+by\s+(?=\S+\s*$)", "blobs in "),
+    (r"^\s*what\s+(?:does|would)\s+(?:removing\s+)?(\S+)\s+free\s*$", r"blobs unique to \1"),
+    (r"^\s*freed\s+by\s+(?:removing\s+)?(?=\S+\s*$)", "blobs unique to "),
     (rf"({_PARTS})\s+in\s+both\s+(\S+)\s+and\s+(\S+)\s*$", r"\1 in \2 as \3"),
     (rf"({_PARTS})\s+used\s+by\s+only\s+(?:1|one)\s+image{_END}", r"\1 not shared"),
     ((rf"({_PARTS})\s+(?:(?:that are\s+)?(?:used|shared|found|contained)\s+)?(?:in|by)\s+"
@@ -237,6 +239,9 @@ _RANKS: Final = (
      "refs group repo show repo,total sort -total"),
     (rf"{_START}by\s+(\w+)\s+(?:reverse|reversed|backwards){_END}", r"by \1 desc"),
     (rf"{_START}(?:sort|order)\s+(desc|asc)\s+(\w+)", r"sort by \2 \1"),
+    (r"^\s*(?:largest|most|biggest)\s+exclusive(?:\s+size)?\s*$", "sort by exclusive desc"),
+    (r"^\s*per\s+(\w+)\s+((?:top|last)\s+\d+|newest|oldest|latest)\s*$", r"\2 per \1"),
+    (r"^\s*lru\s*$", "least recently used"),
 )  # fmt: skip
 _FILES: Final = (
     (rf"{_START}(files)\s+(?:named|called|with name)\s+(?=\S)", r"\1 name = "),
