@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from cachedb.catalog.statement import Insert, Rows, Scalars, Write
+    from cachedb.catalog.statement import BoundList, Insert, Rows, Scalars, Write
 
-    Bound = str | int | float | bytes | None
+    Bound = str | int | float | bytes | BoundList | None
 
 _ROWS = 50
 """Rows of one INSERT: each costs half as much as in a statement of its own."""

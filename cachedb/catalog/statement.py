@@ -7,6 +7,7 @@ thus needs neither SQL nor SQLAlchemy.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -64,20 +65,63 @@ class Insert(Named):
         self.columns: tuple[str, ...] = columns
 
 
-def many(values: Iterable[str | int]) -> str:
-    """Encode a list as one bound value, a JSON array of any length.
+class BoundList:
+    """A list as one bound value of any length: a JSON array in SQLite, an array in PostgreSQL.
 
-    Lists of ids and of plain names, as most commands bind, are JSON without an encoder, whose
-    import takes 2 ms.
+    `sqlite3` adapts it by `__conform__`, psycopg by a dumper of `catalog.server.executor`.
     """
-    listed = list(values)
-    if {type(value) for value in listed} <= {int}:
-        return str(listed)
-    if all(isinstance(value, str) for value in listed) and _is_plain("".join(map(str, listed))):
-        return '["' + '","'.join(map(str, listed)) + '"]'
-    import json  # noqa: PLC0415
 
-    return json.dumps(listed, separators=(",", ":"))
+    def __init__(self, values: Iterable[str | float]) -> None:
+        self._values = list(values)
+
+    def __conform__(self, _protocol: object) -> str:
+        """Return the list as `sqlite3` binds it."""
+        return self.json
+
+    @cached_property
+    def json(self) -> str:
+        """The list in JSON.
+
+        Lists of ids and of plain names, as most commands bind, are JSON without an encoder, whose
+        import takes 2 ms.
+        """
+        values = self._values
+        if {type(value) for value in values} <= {int}:
+            return str(values)
+        if self._is_of_texts and _is_plain("".join(map(str, values))):
+            return '["' + '","'.join(map(str, values)) + '"]'
+        import json  # noqa: PLC0415
+
+        return json.dumps(values, separators=(",", ":"))
+
+    @cached_property
+    def array(self) -> str:
+        """The list as an array of PostgreSQL, without texts that no row there can hold."""
+        values = self._values
+        if not self._is_of_texts:
+            return "{" + ",".join(map(str, values)) + "}"
+        texts = list(map(str, values))
+        joined = "".join(texts)
+        if _is_plain(joined):
+            return '{"' + '","'.join(texts) + '"}'
+        escaped = (
+            each.replace("\\", "\\\\").replace('"', '\\"') for each in filter(_is_held, texts)
+        )
+        return "{" + ",".join(f'"{each}"' for each in escaped) + "}"
+
+    @property
+    def _is_of_texts(self) -> bool:
+        return bool(self._values) and all(isinstance(value, str) for value in self._values)
+
+
+def many(values: Iterable[str | float]) -> BoundList:
+    """Bind a list as one value."""
+    return BoundList(values)
+
+
+def _is_held(text: str) -> bool:
+    """Return whether PostgreSQL can hold a text: UTF-8 without U+0000."""
+    return "\0" not in text and not any("\ud800" <= each <= "\udfff" for each in text)
 
 
 def _is_plain(text: str) -> bool:

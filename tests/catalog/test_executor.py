@@ -1,6 +1,7 @@
 """What is compiled ahead is what the statements compile to, and answers as they do."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -259,6 +260,11 @@ def test_no_plan_scans_a_list_for_each_row() -> None:
     assert not [step for step in first_steps if step.lstrip().startswith("SCAN")]
 
 
-@given(st.lists(st.integers()) | st.lists(st.text()) | st.lists(st.text('ab"\\/\x7f é')))
-def test_a_bound_list_is_json(values: list[int] | list[str]) -> None:
-    assert json.loads(many(values)) == values
+LISTS = st.lists(st.integers()) | st.lists(st.text()) | st.lists(st.text('ab"\\/\x7f é{},\0'))
+
+
+@given(LISTS)
+def test_a_bound_list_is_json_in_sqlite(values: list[int] | list[str]) -> None:
+    assert json.loads(many(values).json) == values
+    ((bound,),) = sqlite3.connect(":memory:").execute("SELECT ?", (many(values),))
+    assert json.loads(bound) == values

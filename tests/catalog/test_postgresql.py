@@ -6,17 +6,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cachedb.catalog import compiled
 from cachedb.catalog.server.address import ServerAddress
 from cachedb.catalog.server.catalog import ServerCatalog
-from cachedb.catalog.statement import Insert
+from cachedb.catalog.statement import Insert, many
 from scripts import compile_statements
 from tests import golden_files
 from tests.postgresql import Server, numbered, run
 
 if TYPE_CHECKING:
-    from cachedb.catalog.executor import Bound
+    from cachedb.catalog.executor import Bound, Connection
 
 WHOLE = {
     # The index of a text from outside is one of hashes, which has no order.
@@ -53,6 +55,26 @@ def test_postgresql_prepares_every_statement(server: Server) -> None:
     assert done.stdout.count("PREPARE") == len(statements)
 
 
+LISTS = (
+    st.lists(st.integers(-(2**63), 2**63 - 1))
+    | st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0")))
+    | st.lists(st.text('ab"\\/\x7f é{}, \n') | st.just("NULL"))
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(LISTS)
+def test_a_bound_list_is_an_array(connection: "Connection", values: list[int] | list[str]) -> None:
+    kind = "BIGINT" if {*map(type, values)} == {int} else "TEXT"
+    found = connection.run(f"SELECT CAST(%s AS {kind}[])", (many(values),))
+    assert list(found) == [(values,)]
+
+
+def test_a_text_that_no_row_can_hold_is_like_no_row(connection: "Connection") -> None:
+    listed = many(["a", "b\0", "\ud800", "\0", "é"])
+    assert list(connection.run("SELECT CAST(%s AS TEXT[])", (listed,))) == [(["a", "é"],)]
+
+
 LARGE = frozenset(
     {"annotation", "blob", "blob_package", "config", "edge", "entry", "env", "label", "link"}
     | {"link_annotation", "package", "path", "ref", "ref_annotation", "repository_blob", "sbom"}
@@ -77,11 +99,24 @@ def scans(plan: dict[str, Any]) -> Iterator[str]:
 def sample_values(text: str) -> "dict[str, Bound]":
     """Return a value for each parameter of a statement, of the type that it is cast to."""
     found: dict[str, Bound] = {}
-    for name, kind in re.findall(r"%\((\w+)\)s(?:::|\s+AS\s+)(\w+)", text):
-        found[name] = {"JSON": '["1"]', "BIGINT": 1, "INTEGER": 1}.get(kind, "text")
+    samples: dict[str, Bound] = {
+        "BIGINT[]": many([1]), "TEXT[]": many(["1"]), "JSON": '["1"]', "BIGINT": 1, "INTEGER": 1
+    }  # fmt: skip
+    for name, kind in re.findall(r"%\((\w+)\)s(?:::|\s+AS\s+)(\w+(?:\[\])?)", text):
+        found[name] = samples.get(kind, "text")
     for name in re.findall(r"%\((\w+)\)s", text):
         found.setdefault(name, None)
     return found
+
+
+@pytest.fixture(scope="module")
+def connection(server: Server) -> "Iterator[Connection]":
+    """A transaction in an empty catalog."""
+    address = ServerAddress.parse(server.fresh())
+    catalog = ServerCatalog.connect(address, str(address.cache))
+    with catalog.reading() as found:
+        yield found
+    catalog.close()
 
 
 @pytest.fixture(scope="module")

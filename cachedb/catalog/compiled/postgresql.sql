@@ -3,8 +3,7 @@
 
 -- name: blobs.among
 SELECT blob.id, blob.digest, blob.media_type, blob.size, blob.kind FROM blob WHERE blob.digest
-IN (SELECT CAST(anon_1.value AS TEXT) AS value FROM json_array_elements_text(CAST(%(digests)s
-AS JSON)) AS anon_1) ORDER BY blob.digest;
+= ANY (CAST(%(digests)s AS TEXT[])) ORDER BY blob.digest;
 
 -- name: blobs.broken
 WITH RECURSIVE broken_seed AS (SELECT blob.id AS id FROM blob WHERE blob.state != 1::INTEGER
@@ -32,9 +31,8 @@ blob.id, blob.digest FROM blob JOIN content ON content.id = blob.id WHERE blob.k
 SELECT blob.id, blob.digest, blob.kind, blob.state, blob.problem, configured.os AS
 configured_os, configured.architecture AS configured_architecture, configured.variant AS
 configured_variant, configured.os_version AS configured_os_version FROM blob LEFT OUTER JOIN
-platform AS configured ON configured.id = blob.platform_id WHERE blob.id IN (SELECT
-CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(targets)s AS JSON))
-AS anon_1);
+platform AS configured ON configured.id = blob.platform_id WHERE blob.id = ANY
+(CAST(%(targets)s AS BIGINT[]));
 
 -- name: blobs.id
 SELECT blob.id FROM blob WHERE blob.digest = %(digest)s::VARCHAR;
@@ -46,14 +44,12 @@ declared_variant, declared.os_version AS declared_os_version, configured.os AS c
 configured.architecture AS configured_architecture, configured.variant AS configured_variant,
 configured.os_version AS configured_os_version FROM link JOIN blob ON blob.id = link.child_id
 LEFT OUTER JOIN platform AS declared ON declared.id = link.platform_id LEFT OUTER JOIN platform
-AS configured ON configured.id = blob.platform_id WHERE link.parent_id IN (SELECT
-CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(parents)s AS JSON))
-AS anon_1) AND link.role = 1::INTEGER ORDER BY link.parent_id, link.position;
+AS configured ON configured.id = blob.platform_id WHERE link.parent_id = ANY (CAST(%(parents)s
+AS BIGINT[])) AND link.role = 1::INTEGER ORDER BY link.parent_id, link.position;
 
 -- name: blobs.nodes
 SELECT blob.id, blob.digest, blob.kind, blob.state, blob.size, blob.platform_id FROM blob WHERE
-blob.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+blob.id = ANY (CAST(%(ids)s AS BIGINT[]));
 
 -- name: blobs.of_digests
 SELECT blob.id, blob.digest, blob.media_type, blob.size, blob.kind FROM blob WHERE blob.digest
@@ -68,8 +64,7 @@ SELECT partial.id FROM partial;
 
 -- name: blobs.platforms
 SELECT platform.id, platform.os, platform.architecture, platform.variant, platform.os_version
-FROM platform WHERE platform.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+FROM platform WHERE platform.id = ANY (CAST(%(ids)s AS BIGINT[]));
 
 -- name: blobs.reachable_without_file
 WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref), live(id) AS (SELECT
@@ -88,25 +83,24 @@ SELECT repository_blob.repository FROM repository_blob WHERE repository_blob.blo
 %(blob_id)s::BIGINT ORDER BY repository_blob.seen DESC;
 
 -- name: blobs.sizes
-WITH RECURSIVE targets AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(targets)s AS JSON)) AS anon_1), content(root, id) AS (SELECT
+WITH RECURSIVE targets AS (SELECT anon_1.value AS value FROM (SELECT unnest((SELECT
+CAST(%(targets)s AS BIGINT[]))) AS value) AS anon_1), content(root, id) AS (SELECT
 targets.value AS root, targets.value AS id FROM targets UNION SELECT content.root AS root,
 edge.child_id AS child_id FROM content JOIN edge ON edge.parent_id = content.id) SELECT
 content.root, sum(blob.size) AS size FROM content JOIN blob ON blob.id = content.id WHERE
 blob.state IN (1::INTEGER, 2::INTEGER) GROUP BY content.root;
 
 -- name: blobs.subjects_of_refs
-WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref WHERE (ref.id NOT IN (SELECT
-CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(without)s AS JSON))
-AS anon_1))), live(id) AS (SELECT live_seed.id AS id FROM live_seed UNION SELECT edge.child_id
-AS child_id FROM live JOIN edge ON edge.parent_id = live.id), subjects_and_theirs_seed AS
-(SELECT link.child_id AS id FROM link WHERE link.role = 4::INTEGER AND link.parent_id IN
-(SELECT live.id FROM live)), subjects_and_theirs(id) AS (SELECT subjects_and_theirs_seed.id AS
-id FROM subjects_and_theirs_seed UNION SELECT link.child_id AS child_id FROM
-subjects_and_theirs JOIN link ON link.parent_id = subjects_and_theirs.id), subjects(id) AS
-(SELECT subjects_and_theirs.id AS id FROM subjects_and_theirs UNION SELECT edge.child_id AS
-child_id FROM subjects JOIN edge ON edge.parent_id = subjects.id) SELECT subjects.id FROM
-subjects;
+WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref WHERE ref.id != ALL
+(CAST(%(without)s AS BIGINT[]))), live(id) AS (SELECT live_seed.id AS id FROM live_seed UNION
+SELECT edge.child_id AS child_id FROM live JOIN edge ON edge.parent_id = live.id),
+subjects_and_theirs_seed AS (SELECT link.child_id AS id FROM link WHERE link.role = 4::INTEGER
+AND link.parent_id IN (SELECT live.id FROM live)), subjects_and_theirs(id) AS (SELECT
+subjects_and_theirs_seed.id AS id FROM subjects_and_theirs_seed UNION SELECT link.child_id AS
+child_id FROM subjects_and_theirs JOIN link ON link.parent_id = subjects_and_theirs.id),
+subjects(id) AS (SELECT subjects_and_theirs.id AS id FROM subjects_and_theirs UNION SELECT
+edge.child_id AS child_id FROM subjects JOIN edge ON edge.parent_id = subjects.id) SELECT
+subjects.id FROM subjects;
 
 -- name: blobs.without_file
 SELECT blob.digest FROM blob WHERE blob.state != 1::INTEGER AND blob.state IN (0::INTEGER,
@@ -332,20 +326,16 @@ link.platform_id, link.embedded FROM link;
 SELECT ref.target_id, ref.name, ref.position, ref.entry, ref.pinned FROM ref;
 
 -- name: documents.delete_annotations
-DELETE FROM annotation WHERE annotation.blob_id IN (SELECT CAST(anon_1.value AS BIGINT) AS
-value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+DELETE FROM annotation WHERE annotation.blob_id = ANY (CAST(%(ids)s AS BIGINT[]));
 
 -- name: documents.delete_configs
-DELETE FROM config WHERE config.blob_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+DELETE FROM config WHERE config.blob_id = ANY (CAST(%(ids)s AS BIGINT[]));
 
 -- name: documents.delete_env
-DELETE FROM env WHERE env.blob_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+DELETE FROM env WHERE env.blob_id = ANY (CAST(%(ids)s AS BIGINT[]));
 
 -- name: documents.delete_labels
-DELETE FROM label WHERE label.blob_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+DELETE FROM label WHERE label.blob_id = ANY (CAST(%(ids)s AS BIGINT[]));
 
 -- name: documents.insert_annotations
 INSERT INTO annotation (blob_id, key, value) VALUES (%s::BIGINT, %s::VARCHAR, %s::VARCHAR);
@@ -425,9 +415,8 @@ INSERT INTO target (entry_id, target, raw) VALUES (%s::BIGINT, %s::VARCHAR, %s);
 INSERT INTO xattr (entry_id, key, value) VALUES (%s::BIGINT, %s::VARCHAR, %s);
 
 -- name: files.ancestors
-SELECT ancestor.id, ancestor.path FROM ancestor WHERE ancestor.path IN (SELECT
-CAST(anon_1.value AS TEXT) AS value FROM json_array_elements_text(CAST(%(paths)s AS JSON)) AS
-anon_1) ORDER BY ancestor.id;
+SELECT ancestor.id, ancestor.path FROM ancestor WHERE ancestor.path = ANY (CAST(%(paths)s AS
+TEXT[])) ORDER BY ancestor.id;
 
 -- name: files.attributes
 SELECT attributes.id, attributes.kind, attributes.bits, attributes.uid, attributes.gid FROM
@@ -447,24 +436,19 @@ blob.artifact_type IS NULL) AS without;
 DELETE FROM entry WHERE entry.id >= %(low)s::BIGINT AND entry.id < %(high)s::BIGINT;
 
 -- name: files.delete_hidden
-DELETE FROM hidden WHERE hidden.image_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+DELETE FROM hidden WHERE hidden.image_id = ANY (CAST(%(ids)s AS BIGINT[]));
 
 -- name: files.delete_images
-DELETE FROM image WHERE image.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+DELETE FROM image WHERE image.id = ANY (CAST(%(ids)s AS BIGINT[]));
 
 -- name: files.delete_layers
-DELETE FROM layer WHERE layer.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+DELETE FROM layer WHERE layer.id = ANY (CAST(%(ids)s AS BIGINT[]));
 
 -- name: files.delete_linked
-DELETE FROM linked WHERE linked.image_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+DELETE FROM linked WHERE linked.image_id = ANY (CAST(%(ids)s AS BIGINT[]));
 
 -- name: files.delete_placements
-DELETE FROM placement WHERE placement.image_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value
-FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+DELETE FROM placement WHERE placement.image_id = ANY (CAST(%(ids)s AS BIGINT[]));
 
 -- name: files.delete_targets
 DELETE FROM target WHERE target.entry_id >= %(low)s::BIGINT AND target.entry_id <
@@ -504,18 +488,17 @@ DELETE FROM xattr WHERE xattr.entry_id >= %(low)s::BIGINT AND xattr.entry_id < %
 
 -- name: files.differences
 WITH own_before AS (SELECT entry.id AS id, entry.path_id AS path_id, entry.attributes_id AS
-attributes_id, entry.size AS size, entry.sha256 AS sha256 FROM (SELECT CAST(anon_1.value AS
-BIGINT) AS value FROM json_array_elements_text(CAST(%(before_layers)s AS JSON)) AS anon_1) AS
-layer JOIN entry ON entry.id >= (layer.value << 21) AND entry.id < (layer.value + 1::BIGINT <<
-21) WHERE (entry.attributes_id NOT IN (SELECT attributes.id FROM attributes WHERE
-attributes.kind IN (8::INTEGER, 9::INTEGER))) AND NOT (EXISTS (SELECT 1 FROM hidden AS hidden_1
-WHERE hidden_1.image_id = %(before)s::BIGINT AND hidden_1.entry_id = entry.id)) UNION ALL
-SELECT entry.id AS id, entry.path_id AS path_id, entry.attributes_id AS attributes_id,
-entry.size AS size, entry.sha256 AS sha256 FROM hidden JOIN entry ON entry.id = hidden.entry_id
-WHERE hidden.image_id = %(after)s::BIGINT AND (entry.id >> 21) IN (SELECT CAST(anon_2.value AS
-BIGINT) AS value FROM json_array_elements_text(CAST(%(shared)s AS JSON)) AS anon_2) AND NOT
-(EXISTS (SELECT 1 FROM hidden AS hidden_2 WHERE hidden_2.image_id = %(before)s::BIGINT AND
-hidden_2.entry_id = entry.id)) UNION ALL SELECT entry.id AS id, entry.path_id AS path_id,
+attributes_id, entry.size AS size, entry.sha256 AS sha256 FROM (SELECT anon_1.value AS value
+FROM (SELECT unnest((SELECT CAST(%(before_layers)s AS BIGINT[]))) AS value) AS anon_1) AS layer
+JOIN entry ON entry.id >= (layer.value << 21) AND entry.id < (layer.value + 1::BIGINT << 21)
+WHERE (entry.attributes_id NOT IN (SELECT attributes.id FROM attributes WHERE attributes.kind
+IN (8::INTEGER, 9::INTEGER))) AND NOT (EXISTS (SELECT 1 FROM hidden AS hidden_1 WHERE
+hidden_1.image_id = %(before)s::BIGINT AND hidden_1.entry_id = entry.id)) UNION ALL SELECT
+entry.id AS id, entry.path_id AS path_id, entry.attributes_id AS attributes_id, entry.size AS
+size, entry.sha256 AS sha256 FROM hidden JOIN entry ON entry.id = hidden.entry_id WHERE
+hidden.image_id = %(after)s::BIGINT AND (entry.id >> 21) = ANY (CAST(%(shared)s AS BIGINT[]))
+AND NOT (EXISTS (SELECT 1 FROM hidden AS hidden_2 WHERE hidden_2.image_id = %(before)s::BIGINT
+AND hidden_2.entry_id = entry.id)) UNION ALL SELECT entry.id AS id, entry.path_id AS path_id,
 entry.attributes_id AS attributes_id, entry.size AS size, entry.sha256 AS sha256 FROM placement
 JOIN entry ON entry.id = placement.entry_id WHERE placement.image_id = %(before)s::BIGINT AND
 NOT (EXISTS (SELECT 1 FROM placement AS placement_1 WHERE placement_1.image_id =
@@ -525,18 +508,17 @@ entry.sha256 AS sha256 FROM linked JOIN entry ON entry.id = linked.entry_id JOIN
 linked_1 ON linked_1.image_id = %(after)s::BIGINT AND linked_1.entry_id = linked.entry_id WHERE
 linked.image_id = %(before)s::BIGINT AND linked_1.origin_id != linked.origin_id), own_after AS
 (SELECT entry.id AS id, entry.path_id AS path_id, entry.attributes_id AS attributes_id,
-entry.size AS size, entry.sha256 AS sha256 FROM (SELECT CAST(anon_3.value AS BIGINT) AS value
-FROM json_array_elements_text(CAST(%(after_layers)s AS JSON)) AS anon_3) AS layer JOIN entry ON
+entry.size AS size, entry.sha256 AS sha256 FROM (SELECT anon_2.value AS value FROM (SELECT
+unnest((SELECT CAST(%(after_layers)s AS BIGINT[]))) AS value) AS anon_2) AS layer JOIN entry ON
 entry.id >= (layer.value << 21) AND entry.id < (layer.value + 1::BIGINT << 21) WHERE
 (entry.attributes_id NOT IN (SELECT attributes.id FROM attributes WHERE attributes.kind IN
 (8::INTEGER, 9::INTEGER))) AND NOT (EXISTS (SELECT 1 FROM hidden AS hidden_3 WHERE
 hidden_3.image_id = %(after)s::BIGINT AND hidden_3.entry_id = entry.id)) UNION ALL SELECT
 entry.id AS id, entry.path_id AS path_id, entry.attributes_id AS attributes_id, entry.size AS
 size, entry.sha256 AS sha256 FROM hidden JOIN entry ON entry.id = hidden.entry_id WHERE
-hidden.image_id = %(before)s::BIGINT AND (entry.id >> 21) IN (SELECT CAST(anon_4.value AS
-BIGINT) AS value FROM json_array_elements_text(CAST(%(shared)s AS JSON)) AS anon_4) AND NOT
-(EXISTS (SELECT 1 FROM hidden AS hidden_4 WHERE hidden_4.image_id = %(after)s::BIGINT AND
-hidden_4.entry_id = entry.id)) UNION ALL SELECT entry.id AS id, entry.path_id AS path_id,
+hidden.image_id = %(before)s::BIGINT AND (entry.id >> 21) = ANY (CAST(%(shared)s AS BIGINT[]))
+AND NOT (EXISTS (SELECT 1 FROM hidden AS hidden_4 WHERE hidden_4.image_id = %(after)s::BIGINT
+AND hidden_4.entry_id = entry.id)) UNION ALL SELECT entry.id AS id, entry.path_id AS path_id,
 entry.attributes_id AS attributes_id, entry.size AS size, entry.sha256 AS sha256 FROM placement
 JOIN entry ON entry.id = placement.entry_id WHERE placement.image_id = %(after)s::BIGINT AND
 NOT (EXISTS (SELECT 1 FROM placement AS placement_2 WHERE placement_2.image_id =
@@ -560,9 +542,8 @@ own_before.path_id = own_after.path_id WHERE own_before.id IS NULL;
 
 -- name: files.directories
 SELECT directory.id, ancestor.path || directory.below AS path FROM directory JOIN ancestor ON
-ancestor.id = directory.ancestor_id WHERE (ancestor.path || directory.below) IN (SELECT
-CAST(anon_1.value AS TEXT) AS value FROM json_array_elements_text(CAST(%(paths)s AS JSON)) AS
-anon_1) ORDER BY directory.id;
+ancestor.id = directory.ancestor_id WHERE (ancestor.path || directory.below) = ANY
+(CAST(%(paths)s AS TEXT[])) ORDER BY directory.id;
 
 -- name: files.entries
 SELECT entry.id, ancestor.path || directory.below AS directory, path.name, raw_path.raw,
@@ -603,20 +584,18 @@ SELECT layer.id, layer.digest, layer.entries, layer.problem FROM layer ORDER BY 
 
 -- name: files.linked
 SELECT linked.entry_id, linked.origin_id FROM linked WHERE linked.image_id = %(image)s::BIGINT
-AND linked.entry_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) ORDER BY linked.entry_id;
+AND linked.entry_id = ANY (CAST(%(ids)s AS BIGINT[])) ORDER BY linked.entry_id;
 
 -- name: files.paths
-SELECT path.id, path.name, raw_path.raw FROM (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) AS wanted JOIN path ON path.id >=
-(wanted.value << 6) AND path.id < (wanted.value + 1::BIGINT << 6) LEFT OUTER JOIN raw_path ON
-raw_path.path_id = path.id ORDER BY path.id;
+SELECT path.id, path.name, raw_path.raw FROM (SELECT anon_1.value AS value FROM (SELECT
+unnest((SELECT CAST(%(ids)s AS BIGINT[]))) AS value) AS anon_1) AS wanted JOIN path ON path.id
+>= (wanted.value << 6) AND path.id < (wanted.value + 1::BIGINT << 6) LEFT OUTER JOIN raw_path
+ON raw_path.path_id = path.id ORDER BY path.id;
 
 -- name: files.placed
 SELECT entry.id, entry.path_id, placed.stored_id FROM entry LEFT OUTER JOIN placed ON
-placed.entry_id = entry.id WHERE entry.path_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value
-FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) AND entry.id < 0::BIGINT ORDER
-BY entry.id;
+placed.entry_id = entry.id WHERE entry.path_id = ANY (CAST(%(ids)s AS BIGINT[])) AND entry.id <
+0::BIGINT ORDER BY entry.id;
 
 -- name: files.some_entries
 SELECT entry.id, ancestor.path || directory.below AS directory, path.name, raw_path.raw,
@@ -625,18 +604,15 @@ target.target, target.raw AS raw_target, entry.sha256 FROM entry JOIN path ON pa
 entry.path_id JOIN directory ON directory.id = (entry.path_id >> 6) JOIN ancestor ON
 ancestor.id = directory.ancestor_id JOIN attributes ON attributes.id = entry.attributes_id LEFT
 OUTER JOIN raw_path ON raw_path.path_id = entry.path_id LEFT OUTER JOIN target ON
-target.entry_id = entry.id WHERE entry.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) ORDER BY entry.id;
+target.entry_id = entry.id WHERE entry.id = ANY (CAST(%(ids)s AS BIGINT[])) ORDER BY entry.id;
 
 -- name: files.some_xattrs
-SELECT xattr.entry_id, xattr.key, xattr.value FROM xattr WHERE xattr.entry_id IN (SELECT
-CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS
-anon_1) ORDER BY xattr.entry_id, xattr.key;
+SELECT xattr.entry_id, xattr.key, xattr.value FROM xattr WHERE xattr.entry_id = ANY
+(CAST(%(ids)s AS BIGINT[])) ORDER BY xattr.entry_id, xattr.key;
 
 -- name: files.stored
 SELECT entry.id, entry.path_id, placed.stored_id FROM entry LEFT OUTER JOIN placed ON
-placed.entry_id = entry.id WHERE entry.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) ORDER BY entry.id;
+placed.entry_id = entry.id WHERE entry.id = ANY (CAST(%(ids)s AS BIGINT[])) ORDER BY entry.id;
 
 -- name: files.xattrs
 SELECT xattr.entry_id, xattr.key, xattr.value FROM xattr WHERE xattr.entry_id >=
@@ -654,26 +630,26 @@ SELECT blob.digest, blob.size, blob.touched FROM blob WHERE blob.kind IN (1::INT
 2::INTEGER, 5::INTEGER) AND blob.state IN (1::INTEGER, 2::INTEGER);
 
 -- name: garbage.exclusive
-WITH RECURSIVE released_alone_refs AS MATERIALIZED (SELECT CAST(anon_1.value AS BIGINT) AS
-value FROM json_array_elements_text(CAST(%(refs)s AS JSON)) AS anon_1),
-released_alone_content_seed AS (SELECT ref.target_id AS id FROM ref WHERE ref.id IN (SELECT
-released_alone_refs.value FROM released_alone_refs)), released_alone_content(id) AS (SELECT
-released_alone_content_seed.id AS id FROM released_alone_content_seed UNION SELECT
-edge.child_id AS child_id FROM released_alone_content JOIN edge ON edge.parent_id =
-released_alone_content.id), released_alone_sharing(id) AS (SELECT released_alone_content.id AS
-id FROM released_alone_content UNION SELECT edge.parent_id AS parent_id FROM
-released_alone_sharing JOIN edge ON edge.child_id = released_alone_sharing.id),
-released_alone_others_seed AS (SELECT ref.target_id AS id FROM ref WHERE ref.target_id IN
-(SELECT released_alone_sharing.id FROM released_alone_sharing) AND NOT (EXISTS (SELECT 1 FROM
-released_alone_refs WHERE ref.id = released_alone_refs.value))), released_alone_others(id) AS
-(SELECT released_alone_others_seed.id AS id FROM released_alone_others_seed UNION SELECT
-edge.child_id AS child_id FROM released_alone_others JOIN edge ON edge.parent_id =
-released_alone_others.id), released_alone AS (SELECT released_alone_content.id AS id FROM
-released_alone_content WHERE NOT (EXISTS (SELECT 1 FROM released_alone_others WHERE
-released_alone_others.id = released_alone_content.id))), released_subjects_and_theirs_seed AS
-(SELECT link.child_id AS id FROM link WHERE link.role = 4::INTEGER AND link.child_id IN (SELECT
-released_alone.id FROM released_alone) AND NOT (EXISTS (SELECT 1 FROM released_alone WHERE
-released_alone.id = link.parent_id))), released_subjects_and_theirs(id) AS (SELECT
+WITH RECURSIVE released_alone_refs AS MATERIALIZED (SELECT anon_1.value AS value FROM (SELECT
+unnest((SELECT CAST(%(refs)s AS BIGINT[]))) AS value) AS anon_1), released_alone_content_seed
+AS (SELECT ref.target_id AS id FROM ref WHERE ref.id IN (SELECT released_alone_refs.value FROM
+released_alone_refs)), released_alone_content(id) AS (SELECT released_alone_content_seed.id AS
+id FROM released_alone_content_seed UNION SELECT edge.child_id AS child_id FROM
+released_alone_content JOIN edge ON edge.parent_id = released_alone_content.id),
+released_alone_sharing(id) AS (SELECT released_alone_content.id AS id FROM
+released_alone_content UNION SELECT edge.parent_id AS parent_id FROM released_alone_sharing
+JOIN edge ON edge.child_id = released_alone_sharing.id), released_alone_others_seed AS (SELECT
+ref.target_id AS id FROM ref WHERE ref.target_id IN (SELECT released_alone_sharing.id FROM
+released_alone_sharing) AND NOT (EXISTS (SELECT 1 FROM released_alone_refs WHERE ref.id =
+released_alone_refs.value))), released_alone_others(id) AS (SELECT
+released_alone_others_seed.id AS id FROM released_alone_others_seed UNION SELECT edge.child_id
+AS child_id FROM released_alone_others JOIN edge ON edge.parent_id = released_alone_others.id),
+released_alone AS (SELECT released_alone_content.id AS id FROM released_alone_content WHERE NOT
+(EXISTS (SELECT 1 FROM released_alone_others WHERE released_alone_others.id =
+released_alone_content.id))), released_subjects_and_theirs_seed AS (SELECT link.child_id AS id
+FROM link WHERE link.role = 4::INTEGER AND link.child_id IN (SELECT released_alone.id FROM
+released_alone) AND NOT (EXISTS (SELECT 1 FROM released_alone WHERE released_alone.id =
+link.parent_id))), released_subjects_and_theirs(id) AS (SELECT
 released_subjects_and_theirs_seed.id AS id FROM released_subjects_and_theirs_seed UNION SELECT
 link.child_id AS child_id FROM released_subjects_and_theirs JOIN link ON link.parent_id =
 released_subjects_and_theirs.id), released_subjects(id) AS (SELECT
@@ -695,72 +671,66 @@ ON first.id = blob.id JOIN ref ON ref.position = first.position WHERE blob.state
 (1::INTEGER, 2::INTEGER) ORDER BY blob.digest;
 
 -- name: garbage.kept_besides
-WITH RECURSIVE chosen AS MATERIALIZED (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(refs)s AS JSON)) AS anon_1), chosen_content_seed AS (SELECT
-ref.target_id AS id FROM ref WHERE ref.id IN (SELECT chosen.value FROM chosen)),
-chosen_content(id) AS (SELECT chosen_content_seed.id AS id FROM chosen_content_seed UNION
-SELECT edge.child_id AS child_id FROM chosen_content JOIN edge ON edge.parent_id =
-chosen_content.id), sharing(id) AS (SELECT chosen_content.id AS id FROM chosen_content UNION
-SELECT edge.parent_id AS parent_id FROM sharing JOIN edge ON edge.child_id = sharing.id),
-keeping AS (SELECT ref.id AS id FROM ref WHERE ref.target_id IN (SELECT sharing.id FROM
-sharing) AND NOT (EXISTS (SELECT 1 FROM chosen WHERE ref.id = chosen.value))), targets AS
-(SELECT DISTINCT ref.target_id AS target_id FROM ref WHERE ref.id IN (SELECT keeping.id FROM
-keeping)), content(root, id) AS (SELECT targets.target_id AS root, targets.target_id AS id FROM
-targets UNION SELECT content.root AS root, edge.child_id AS child_id FROM content JOIN edge ON
-edge.parent_id = content.id) SELECT blob.digest, blob.size, blob.kind, ref.name FROM blob JOIN
-(SELECT content.id AS id, min(ref.position) AS position FROM content JOIN ref ON ref.target_id
-= content.root WHERE ref.id IN (SELECT keeping.id FROM keeping) GROUP BY content.id) AS first
-ON first.id = blob.id JOIN ref ON ref.position = first.position WHERE blob.state IN
-(1::INTEGER, 2::INTEGER) AND blob.id IN (SELECT chosen_content.id FROM chosen_content) ORDER BY
-blob.digest;
+WITH RECURSIVE chosen AS MATERIALIZED (SELECT anon_1.value AS value FROM (SELECT unnest((SELECT
+CAST(%(refs)s AS BIGINT[]))) AS value) AS anon_1), chosen_content_seed AS (SELECT ref.target_id
+AS id FROM ref WHERE ref.id IN (SELECT chosen.value FROM chosen)), chosen_content(id) AS
+(SELECT chosen_content_seed.id AS id FROM chosen_content_seed UNION SELECT edge.child_id AS
+child_id FROM chosen_content JOIN edge ON edge.parent_id = chosen_content.id), sharing(id) AS
+(SELECT chosen_content.id AS id FROM chosen_content UNION SELECT edge.parent_id AS parent_id
+FROM sharing JOIN edge ON edge.child_id = sharing.id), keeping AS (SELECT ref.id AS id FROM ref
+WHERE ref.target_id IN (SELECT sharing.id FROM sharing) AND NOT (EXISTS (SELECT 1 FROM chosen
+WHERE ref.id = chosen.value))), targets AS (SELECT DISTINCT ref.target_id AS target_id FROM ref
+WHERE ref.id IN (SELECT keeping.id FROM keeping)), content(root, id) AS (SELECT
+targets.target_id AS root, targets.target_id AS id FROM targets UNION SELECT content.root AS
+root, edge.child_id AS child_id FROM content JOIN edge ON edge.parent_id = content.id) SELECT
+blob.digest, blob.size, blob.kind, ref.name FROM blob JOIN (SELECT content.id AS id,
+min(ref.position) AS position FROM content JOIN ref ON ref.target_id = content.root WHERE
+ref.id IN (SELECT keeping.id FROM keeping) GROUP BY content.id) AS first ON first.id = blob.id
+JOIN ref ON ref.position = first.position WHERE blob.state IN (1::INTEGER, 2::INTEGER) AND
+blob.id IN (SELECT chosen_content.id FROM chosen_content) ORDER BY blob.digest;
 
 -- name: garbage.leased
-WITH RECURSIVE leased_seed AS (SELECT blob.id AS id FROM blob WHERE blob.digest IN (SELECT
-CAST(anon_1.value AS TEXT) AS value FROM json_array_elements_text(CAST(%(digests)s AS JSON)) AS
-anon_1)), leased(id) AS (SELECT leased_seed.id AS id FROM leased_seed UNION SELECT
-edge.child_id AS child_id FROM leased JOIN edge ON edge.parent_id = leased.id) SELECT blob.id,
-blob.digest FROM blob WHERE blob.id IN (SELECT leased.id FROM leased);
+WITH RECURSIVE leased_seed AS (SELECT blob.id AS id FROM blob WHERE blob.digest = ANY
+(CAST(%(digests)s AS TEXT[]))), leased(id) AS (SELECT leased_seed.id AS id FROM leased_seed
+UNION SELECT edge.child_id AS child_id FROM leased JOIN edge ON edge.parent_id = leased.id)
+SELECT blob.id, blob.digest FROM blob WHERE blob.id IN (SELECT leased.id FROM leased);
 
 -- name: garbage.reachable
-WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref WHERE (ref.id NOT IN (SELECT
-CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(without)s AS JSON))
-AS anon_1))), live(id) AS (SELECT live_seed.id AS id FROM live_seed UNION SELECT edge.child_id
-AS child_id FROM live JOIN edge ON edge.parent_id = live.id) SELECT blob.digest FROM blob WHERE
-blob.id IN (SELECT live.id FROM live);
+WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref WHERE ref.id != ALL
+(CAST(%(without)s AS BIGINT[]))), live(id) AS (SELECT live_seed.id AS id FROM live_seed UNION
+SELECT edge.child_id AS child_id FROM live JOIN edge ON edge.parent_id = live.id) SELECT
+blob.digest FROM blob WHERE blob.id IN (SELECT live.id FROM live);
 
 -- name: garbage.retained
 SELECT ref.id, ref.registry, ref.repo, ref.tag, ref.added, ref.pulled, ref.used FROM ref ORDER
 BY ref.position;
 
 -- name: garbage.unreachable
-WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref WHERE (ref.id NOT IN (SELECT
-CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(without)s AS JSON))
-AS anon_1))), live(id) AS (SELECT live_seed.id AS id FROM live_seed UNION SELECT edge.child_id
-AS child_id FROM live JOIN edge ON edge.parent_id = live.id) SELECT blob.id, blob.digest,
-blob.size, blob.kind, blob.touched FROM blob WHERE blob.state IN (1::INTEGER, 2::INTEGER) AND
-NOT (EXISTS (SELECT 1 FROM live WHERE live.id = blob.id)) ORDER BY blob.digest;
+WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref WHERE ref.id != ALL
+(CAST(%(without)s AS BIGINT[]))), live(id) AS (SELECT live_seed.id AS id FROM live_seed UNION
+SELECT edge.child_id AS child_id FROM live JOIN edge ON edge.parent_id = live.id) SELECT
+blob.id, blob.digest, blob.size, blob.kind, blob.touched FROM blob WHERE blob.state IN
+(1::INTEGER, 2::INTEGER) AND NOT (EXISTS (SELECT 1 FROM live WHERE live.id = blob.id)) ORDER BY
+blob.digest;
 
 -- name: garbage.unreadable
-WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref WHERE (ref.id NOT IN (SELECT
-CAST(anon_2.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(without)s AS JSON))
-AS anon_2))), live(id) AS (SELECT live_seed.id AS id FROM live_seed UNION SELECT edge.child_id
-AS child_id FROM live JOIN edge ON edge.parent_id = live.id) SELECT blob.digest, blob.problem,
-blob.state FROM blob WHERE (blob.state = 2::INTEGER AND blob.kind IN (1::INTEGER, 2::INTEGER,
-5::INTEGER) OR blob.problem IS NOT NULL AND blob.kind = 0::INTEGER OR blob.state = 0::INTEGER
-AND (EXISTS (SELECT ref.id FROM ref WHERE ref.target_id = blob.id AND (ref.id NOT IN (SELECT
-CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(without)s AS JSON))
-AS anon_1))))) AND (EXISTS (SELECT 1 FROM live WHERE live.id = blob.id)) ORDER BY blob.id;
+WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref WHERE ref.id != ALL
+(CAST(%(without)s AS BIGINT[]))), live(id) AS (SELECT live_seed.id AS id FROM live_seed UNION
+SELECT edge.child_id AS child_id FROM live JOIN edge ON edge.parent_id = live.id) SELECT
+blob.digest, blob.problem, blob.state FROM blob WHERE (blob.state = 2::INTEGER AND blob.kind IN
+(1::INTEGER, 2::INTEGER, 5::INTEGER) OR blob.problem IS NOT NULL AND blob.kind = 0::INTEGER OR
+blob.state = 0::INTEGER AND (EXISTS (SELECT ref.id FROM ref WHERE ref.target_id = blob.id AND
+ref.id != ALL (CAST(%(without)s AS BIGINT[]))))) AND (EXISTS (SELECT 1 FROM live WHERE live.id
+= blob.id)) ORDER BY blob.id;
 
 -- name: leases.all
 SELECT lease.id, lease.host, lease.expires FROM lease;
 
 -- name: leases.delete
-DELETE FROM lease WHERE lease.id IN (SELECT CAST(anon_1.value AS TEXT) AS value FROM
-json_array_elements_text(CAST(%(lease_ids)s AS JSON)) AS anon_1);
+DELETE FROM lease WHERE lease.id = ANY (CAST(%(lease_ids)s AS TEXT[]));
 
 -- name: leases.delete_items
-DELETE FROM lease_item WHERE lease_item.lease_id IN (SELECT CAST(anon_1.value AS TEXT) AS value
-FROM json_array_elements_text(CAST(%(lease_ids)s AS JSON)) AS anon_1);
+DELETE FROM lease_item WHERE lease_item.lease_id = ANY (CAST(%(lease_ids)s AS TEXT[]));
 
 -- name: leases.held
 SELECT lease.id, lease.host, lease.expires, lease_item.digest FROM lease JOIN lease_item ON
@@ -781,53 +751,43 @@ SELECT lease.id FROM lease WHERE lease.host = %(host)s::VARCHAR;
 
 -- name: links.children
 SELECT link.parent_id, link.child_id, link.role, link.platform_id FROM link WHERE
-link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(parents)s AS JSON)) AS anon_1) AND link.role != 4::INTEGER
-ORDER BY link.parent_id, link.role, link.position;
+link.parent_id = ANY (CAST(%(parents)s AS BIGINT[])) AND link.role != 4::INTEGER ORDER BY
+link.parent_id, link.role, link.position;
 
 -- name: links.claimed_by_others
-SELECT DISTINCT link.child_id FROM link WHERE link.child_id IN (SELECT CAST(anon_1.value AS
-BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) AND
-(link.parent_id NOT IN (SELECT CAST(anon_2.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_2));
+SELECT DISTINCT link.child_id FROM link WHERE link.child_id = ANY (CAST(%(ids)s AS BIGINT[]))
+AND link.parent_id != ALL (CAST(%(ids)s AS BIGINT[]));
 
 -- name: links.claimed_by_refs
-SELECT DISTINCT ref.target_id FROM ref WHERE ref.target_id IN (SELECT CAST(anon_1.value AS
-BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+SELECT DISTINCT ref.target_id FROM ref WHERE ref.target_id = ANY (CAST(%(ids)s AS BIGINT[]));
 
 -- name: links.claims
 SELECT link.media_type, link.size FROM link WHERE link.child_id = %(blob_id)s::BIGINT;
 
 -- name: links.content
 SELECT link.parent_id, link.child_id, link.role, link.media_type FROM link WHERE link.parent_id
-IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS
-JSON)) AS anon_1) AND link.role IN (2::INTEGER, 3::INTEGER);
+= ANY (CAST(%(ids)s AS BIGINT[])) AND link.role IN (2::INTEGER, 3::INTEGER);
 
 -- name: links.delete
-DELETE FROM link WHERE link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+DELETE FROM link WHERE link.parent_id = ANY (CAST(%(ids)s AS BIGINT[]));
 
 -- name: links.delete_annotations
 DELETE FROM link_annotation WHERE link_annotation.link_id IN (SELECT link.id FROM link WHERE
-link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1));
+link.parent_id = ANY (CAST(%(ids)s AS BIGINT[])));
 
 -- name: links.delete_edge
 DELETE FROM edge WHERE edge.parent_id = %(parent)s::BIGINT AND edge.child_id =
 %(child)s::BIGINT;
 
 -- name: links.delete_edges_from
-DELETE FROM edge WHERE edge.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+DELETE FROM edge WHERE edge.parent_id = ANY (CAST(%(ids)s AS BIGINT[]));
 
 -- name: links.delete_edges_to
-DELETE FROM edge WHERE edge.child_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+DELETE FROM edge WHERE edge.child_id = ANY (CAST(%(ids)s AS BIGINT[]));
 
 -- name: links.edges
-SELECT edge.parent_id, edge.child_id FROM edge WHERE edge.parent_id IN (SELECT
-CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(parents)s AS JSON))
-AS anon_1) ORDER BY edge.parent_id, edge.child_id;
+SELECT edge.parent_id, edge.child_id FROM edge WHERE edge.parent_id = ANY (CAST(%(parents)s AS
+BIGINT[])) ORDER BY edge.parent_id, edge.child_id;
 
 -- name: links.edges_above
 WITH RECURSIVE above_seed AS (SELECT blob.id AS id FROM blob WHERE blob.id =
@@ -837,9 +797,8 @@ edge.parent_id, edge.child_id FROM edge WHERE edge.child_id IN (SELECT above.id 
 ORDER BY edge.parent_id;
 
 -- name: links.edges_from
-SELECT edge.parent_id, edge.child_id FROM edge WHERE edge.parent_id IN (SELECT
-CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS
-anon_1);
+SELECT edge.parent_id, edge.child_id FROM edge WHERE edge.parent_id = ANY (CAST(%(ids)s AS
+BIGINT[]));
 
 -- name: links.insert
 INSERT INTO link (id, parent_id, child_id, role, position, media_type, size, platform_id,
@@ -854,44 +813,38 @@ INSERT INTO edge (parent_id, child_id) VALUES (%s::BIGINT, %s::BIGINT);
 
 -- name: links.layer_claims
 SELECT DISTINCT link.child_id, link.media_type, link.size, link.embedded FROM link WHERE
-link.child_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) AND link.role = 3::INTEGER;
+link.child_id = ANY (CAST(%(ids)s AS BIGINT[])) AND link.role = 3::INTEGER;
 
 -- name: links.manifests
-SELECT DISTINCT link.parent_id, link.child_id FROM link WHERE link.parent_id IN (SELECT
-CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS
-anon_1) AND link.role = 1::INTEGER;
+SELECT DISTINCT link.parent_id, link.child_id FROM link WHERE link.parent_id = ANY
+(CAST(%(ids)s AS BIGINT[])) AND link.role = 1::INTEGER;
 
 -- name: links.next_id
 SELECT coalesce(max(link.id), 0::INTEGER) + 1::BIGINT AS next_id FROM link;
 
 -- name: links.of_parents
-SELECT link.parent_id, link.child_id, link.role FROM link WHERE link.parent_id IN (SELECT
-CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS
-anon_1);
+SELECT link.parent_id, link.child_id, link.role FROM link WHERE link.parent_id = ANY
+(CAST(%(ids)s AS BIGINT[]));
 
 -- name: links.other_claims
 SELECT link.child_id, link.parent_id, link.role, link.media_type, link.size, link.platform_id,
 link.embedded, EXISTS (SELECT 1 FROM link_annotation WHERE link_annotation.link_id = link.id
 AND link_annotation.key = 'vnd.docker.reference.type'::VARCHAR AND link_annotation.value =
-'attestation-manifest'::VARCHAR) AS is_attestation FROM link WHERE link.child_id IN (SELECT
-CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS
-anon_1) AND link.role != 3::INTEGER;
+'attestation-manifest'::VARCHAR) AS is_attestation FROM link WHERE link.child_id = ANY
+(CAST(%(ids)s AS BIGINT[])) AND link.role != 3::INTEGER;
 
 -- name: links.owners
-SELECT DISTINCT edge.parent_id FROM edge WHERE edge.parent_id IN (SELECT CAST(anon_1.value AS
-BIGINT) AS value FROM json_array_elements_text(CAST(%(parents)s AS JSON)) AS anon_1);
+SELECT DISTINCT edge.parent_id FROM edge WHERE edge.parent_id = ANY (CAST(%(parents)s AS
+BIGINT[]));
 
 -- name: links.reached_by
-SELECT DISTINCT link.child_id FROM link WHERE link.parent_id IN (SELECT CAST(anon_1.value AS
-BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+SELECT DISTINCT link.child_id FROM link WHERE link.parent_id = ANY (CAST(%(ids)s AS BIGINT[]));
 
 -- name: links.referrers
 SELECT about.digest AS subject, blob.digest, blob.media_type, blob.size FROM blob JOIN link ON
 link.parent_id = blob.id JOIN blob AS about ON about.id = link.child_id WHERE link.child_id IN
-(SELECT named.id FROM blob AS named WHERE named.digest IN (SELECT CAST(anon_1.value AS TEXT) AS
-value FROM json_array_elements_text(CAST(%(digests)s AS JSON)) AS anon_1)) AND link.role =
-4::INTEGER AND blob.state = 1::INTEGER ORDER BY blob.digest;
+(SELECT named.id FROM blob AS named WHERE named.digest = ANY (CAST(%(digests)s AS TEXT[]))) AND
+link.role = 4::INTEGER AND blob.state = 1::INTEGER ORDER BY blob.digest;
 
 -- name: package_rows.copy
 INSERT INTO blob_package (blob_id, package_id, document_id) SELECT CAST(%(target_id)s AS
@@ -904,21 +857,18 @@ SELECT blob_package.blob_id, count(*) AS packages FROM blob_package WHERE
 blob_package.document_id = %(document_id)s::BIGINT GROUP BY blob_package.blob_id;
 
 -- name: package_rows.delete_by
-DELETE FROM blob_package WHERE blob_package.document_id IN (SELECT CAST(anon_1.value AS BIGINT)
-AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+DELETE FROM blob_package WHERE blob_package.document_id = ANY (CAST(%(ids)s AS BIGINT[]));
 
 -- name: package_rows.delete_by_in
 DELETE FROM blob_package WHERE blob_package.document_id = %(document_id)s::BIGINT AND
 blob_package.blob_id = %(target_id)s::BIGINT;
 
 -- name: package_rows.delete_in
-DELETE FROM blob_package WHERE blob_package.blob_id IN (SELECT CAST(anon_1.value AS BIGINT) AS
-value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+DELETE FROM blob_package WHERE blob_package.blob_id = ANY (CAST(%(ids)s AS BIGINT[]));
 
 -- name: package_rows.delete_unnamed
-DELETE FROM package WHERE package.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) AND NOT (EXISTS (SELECT 1 FROM
-blob_package WHERE blob_package.package_id = package.id));
+DELETE FROM package WHERE package.id = ANY (CAST(%(ids)s AS BIGINT[])) AND NOT (EXISTS (SELECT
+1 FROM blob_package WHERE blob_package.package_id = package.id));
 
 -- name: package_rows.enter
 INSERT INTO blob_package (blob_id, package_id, document_id) VALUES (%s::BIGINT, %s::BIGINT,
@@ -927,15 +877,13 @@ INSERT INTO blob_package (blob_id, package_id, document_id) VALUES (%s::BIGINT, 
 -- name: package_rows.enter_missing
 INSERT INTO blob_package (blob_id, package_id, document_id) SELECT CAST(%(target_id)s AS
 BIGINT) AS anon_1, package.id, CAST(%(document_id)s AS BIGINT) AS anon_2 FROM package WHERE
-package.id IN (SELECT CAST(anon_3.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_3) AND NOT (EXISTS (SELECT 1 FROM
-blob_package AS here WHERE here.blob_id = %(target_id)s::BIGINT AND here.package_id =
-package.id AND here.document_id = %(document_id)s::BIGINT));
+package.id = ANY (CAST(%(ids)s AS BIGINT[])) AND NOT (EXISTS (SELECT 1 FROM blob_package AS
+here WHERE here.blob_id = %(target_id)s::BIGINT AND here.package_id = package.id AND
+here.document_id = %(document_id)s::BIGINT));
 
 -- name: package_rows.entered
 SELECT DISTINCT blob_package.document_id, blob_package.blob_id FROM blob_package WHERE
-blob_package.document_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+blob_package.document_id = ANY (CAST(%(ids)s AS BIGINT[]));
 
 -- name: package_rows.insert
 INSERT INTO package (id, name, version, scheme, vkey, purl, license, type) VALUES (%s::BIGINT,
@@ -952,18 +900,16 @@ wanted.scheme AND package.purl = wanted.purl AND package.license = wanted.licens
 package.type = wanted.type;
 
 -- name: package_rows.named_by
-SELECT DISTINCT blob_package.package_id FROM blob_package WHERE blob_package.document_id IN
-(SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS
-JSON)) AS anon_1);
+SELECT DISTINCT blob_package.package_id FROM blob_package WHERE blob_package.document_id = ANY
+(CAST(%(ids)s AS BIGINT[]));
 
 -- name: package_rows.named_by_in
 SELECT DISTINCT blob_package.package_id FROM blob_package WHERE blob_package.document_id =
 %(document_id)s::BIGINT AND blob_package.blob_id = %(target_id)s::BIGINT;
 
 -- name: package_rows.named_in
-SELECT DISTINCT blob_package.package_id FROM blob_package WHERE blob_package.blob_id IN (SELECT
-CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS
-anon_1);
+SELECT DISTINCT blob_package.package_id FROM blob_package WHERE blob_package.blob_id = ANY
+(CAST(%(ids)s AS BIGINT[]));
 
 -- name: package_rows.next_id
 SELECT coalesce(max(package.id), 0::INTEGER) + 1::BIGINT AS next_id FROM package;
@@ -1017,16 +963,14 @@ SELECT ref.id, ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.dige
 ref.pinned, ref.entry, ref_annotation.value AS entry_kind, ref.platform_id AS declared_id,
 blob.platform_id AS configured_id FROM ref JOIN blob ON blob.id = ref.target_id LEFT OUTER JOIN
 ref_annotation ON ref_annotation.ref_id = ref.id AND ref_annotation.key = 'kind'::VARCHAR WHERE
-ref.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) ORDER BY ref.position;
+ref.id = ANY (CAST(%(ids)s AS BIGINT[])) ORDER BY ref.position;
 
 -- name: refs.of_names
 SELECT ref.id, ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blob.kind,
 ref.pinned, ref.entry, ref_annotation.value AS entry_kind, ref.platform_id AS declared_id,
 blob.platform_id AS configured_id FROM ref JOIN blob ON blob.id = ref.target_id LEFT OUTER JOIN
 ref_annotation ON ref_annotation.ref_id = ref.id AND ref_annotation.key = 'kind'::VARCHAR WHERE
-ref.name IN (SELECT CAST(anon_1.value AS TEXT) AS value FROM
-json_array_elements_text(CAST(%(names)s AS JSON)) AS anon_1) ORDER BY ref.position;
+ref.name = ANY (CAST(%(names)s AS TEXT[])) ORDER BY ref.position;
 
 -- name: refs.of_shared_names
 SELECT ref.id, ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blob.kind,
@@ -1074,12 +1018,11 @@ FROM above) ORDER BY ref.position;
 -- name: refs.tagged
 SELECT ref.name, ref.registry, ref.repo, ref.tag, blob.digest, ref.media_type, ref.size FROM
 ref JOIN blob ON blob.id = ref.target_id WHERE ref.id IN (SELECT tags.id FROM ref AS tags WHERE
-tags.tag IN (SELECT CAST(anon_1.value AS TEXT) AS value FROM
-json_array_elements_text(CAST(%(tags)s AS JSON)) AS anon_1)) ORDER BY ref.name, blob.digest;
+tags.tag = ANY (CAST(%(tags)s AS TEXT[]))) ORDER BY ref.name, blob.digest;
 
 -- name: refs.tagged_after
-WITH RECURSIVE alone_refs AS MATERIALIZED (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1), alone_content_seed AS (SELECT
+WITH RECURSIVE alone_refs AS MATERIALIZED (SELECT anon_1.value AS value FROM (SELECT
+unnest((SELECT CAST(%(ids)s AS BIGINT[]))) AS value) AS anon_1), alone_content_seed AS (SELECT
 ref.target_id AS id FROM ref WHERE ref.id IN (SELECT alone_refs.value FROM alone_refs)),
 alone_content(id) AS (SELECT alone_content_seed.id AS id FROM alone_content_seed UNION SELECT
 edge.child_id AS child_id FROM alone_content JOIN edge ON edge.parent_id = alone_content.id),
@@ -1099,35 +1042,31 @@ ref.id IN (SELECT tagged.id FROM ref AS tagged JOIN blob AS about ON about.diges
 ('sha256:'::VARCHAR || substr(tagged.tag, 8::INTEGER, 64::INTEGER)) WHERE substr(tagged.tag,
 1::INTEGER, 7::INTEGER) = 'sha256-'::VARCHAR AND substr(tagged.tag, 72::INTEGER) IN
 (''::VARCHAR, '.sig'::VARCHAR, '.att'::VARCHAR, '.sbom'::VARCHAR) AND about.id IN (SELECT
-alone.id FROM alone)) AND (ref.id NOT IN (SELECT CAST(anon_2.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_2)) ORDER BY ref.position;
+alone.id FROM alone)) AND ref.id != ALL (CAST(%(ids)s AS BIGINT[])) ORDER BY ref.position;
 
 -- name: refs.unnamed_referrers
-WITH RECURSIVE below_seed AS (SELECT ref.target_id AS target_id FROM ref WHERE ref.id IN
-(SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS
-JSON)) AS anon_1)), below(id) AS (SELECT below_seed.target_id AS id FROM below_seed UNION
-SELECT edge.child_id AS child_id FROM below JOIN edge ON edge.parent_id = below.id) SELECT
-ref.id, blob.id AS blob_id, blob.digest, about.digest AS subject FROM ref JOIN blob ON blob.id
-= ref.target_id JOIN link ON link.parent_id = blob.id JOIN blob AS about ON about.id =
+WITH RECURSIVE below_seed AS (SELECT ref.target_id AS target_id FROM ref WHERE ref.id = ANY
+(CAST(%(ids)s AS BIGINT[]))), below(id) AS (SELECT below_seed.target_id AS id FROM below_seed
+UNION SELECT edge.child_id AS child_id FROM below JOIN edge ON edge.parent_id = below.id)
+SELECT ref.id, blob.id AS blob_id, blob.digest, about.digest AS subject FROM ref JOIN blob ON
+blob.id = ref.target_id JOIN link ON link.parent_id = blob.id JOIN blob AS about ON about.id =
 link.child_id WHERE ref.name IS NULL AND link.role = 4::INTEGER AND ref.target_id IN (SELECT
 below.id FROM below) ORDER BY ref.position;
 
 -- name: refs.unnamed_within
-WITH RECURSIVE content_seed AS (SELECT ref.target_id AS target_id FROM ref WHERE ref.id IN
-(SELECT CAST(anon_2.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS
-JSON)) AS anon_2)), content(id) AS (SELECT content_seed.target_id AS id FROM content_seed UNION
-SELECT edge.child_id AS child_id FROM content JOIN edge ON edge.parent_id = content.id) SELECT
-ref.id, ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blob.kind,
-ref.pinned, ref.entry, ref_annotation.value AS entry_kind, ref.platform_id AS declared_id,
-blob.platform_id AS configured_id FROM ref JOIN blob ON blob.id = ref.target_id LEFT OUTER JOIN
-ref_annotation ON ref_annotation.ref_id = ref.id AND ref_annotation.key = 'kind'::VARCHAR WHERE
-ref.name IS NULL AND (ref.id NOT IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1)) AND ref.target_id IN (SELECT
-content.id FROM content) ORDER BY ref.position;
+WITH RECURSIVE content_seed AS (SELECT ref.target_id AS target_id FROM ref WHERE ref.id = ANY
+(CAST(%(ids)s AS BIGINT[]))), content(id) AS (SELECT content_seed.target_id AS id FROM
+content_seed UNION SELECT edge.child_id AS child_id FROM content JOIN edge ON edge.parent_id =
+content.id) SELECT ref.id, ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.digest,
+blob.kind, ref.pinned, ref.entry, ref_annotation.value AS entry_kind, ref.platform_id AS
+declared_id, blob.platform_id AS configured_id FROM ref JOIN blob ON blob.id = ref.target_id
+LEFT OUTER JOIN ref_annotation ON ref_annotation.ref_id = ref.id AND ref_annotation.key =
+'kind'::VARCHAR WHERE ref.name IS NULL AND ref.id != ALL (CAST(%(ids)s AS BIGINT[])) AND
+ref.target_id IN (SELECT content.id FROM content) ORDER BY ref.position;
 
 -- name: reports.blobs
-SELECT blob.id, blob.digest, blob.kind FROM blob WHERE blob.id IN (SELECT CAST(anon_1.value AS
-BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+SELECT blob.id, blob.digest, blob.kind FROM blob WHERE blob.id = ANY (CAST(%(ids)s AS
+BIGINT[]));
 
 -- name: reports.created
 SELECT link.parent_id AS id, config.created FROM link JOIN config ON config.blob_id =
@@ -1159,32 +1098,27 @@ link JOIN blob ON blob.id = link.child_id WHERE blob.kind = 2::INTEGER AND link.
 
 -- name: repositories.forget
 DELETE FROM repository_blob WHERE repository_blob.repository = %(repository)s::VARCHAR AND
-repository_blob.blob_id IN (SELECT blob.id FROM blob WHERE blob.digest IN (SELECT
-CAST(anon_1.value AS TEXT) AS value FROM json_array_elements_text(CAST(%(digests)s AS JSON)) AS
-anon_1));
+repository_blob.blob_id IN (SELECT blob.id FROM blob WHERE blob.digest = ANY (CAST(%(digests)s
+AS TEXT[])));
 
 -- name: repositories.forget_blobs
-DELETE FROM repository_blob WHERE repository_blob.blob_id IN (SELECT CAST(anon_1.value AS
-BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+DELETE FROM repository_blob WHERE repository_blob.blob_id = ANY (CAST(%(ids)s AS BIGINT[]));
 
 -- name: repositories.in_registry
 SELECT blob.digest, repository_blob.repository, repository_blob.seen FROM repository_blob JOIN
-blob ON blob.id = repository_blob.blob_id WHERE blob.digest IN (SELECT CAST(anon_1.value AS
-TEXT) AS value FROM json_array_elements_text(CAST(%(digests)s AS JSON)) AS anon_1) AND
-repository_blob.repository >= %(low)s::VARCHAR AND repository_blob.repository <
+blob ON blob.id = repository_blob.blob_id WHERE blob.digest = ANY (CAST(%(digests)s AS TEXT[]))
+AND repository_blob.repository >= %(low)s::VARCHAR AND repository_blob.repository <
 %(high)s::VARCHAR ORDER BY repository_blob.seen, repository_blob.repository;
 
 -- name: repositories.known_in
 SELECT blob.digest FROM blob JOIN repository_blob ON repository_blob.blob_id = blob.id WHERE
-blob.digest IN (SELECT CAST(anon_1.value AS TEXT) AS value FROM
-json_array_elements_text(CAST(%(digests)s AS JSON)) AS anon_1) AND repository_blob.repository =
+blob.digest = ANY (CAST(%(digests)s AS TEXT[])) AND repository_blob.repository =
 %(repository)s::VARCHAR;
 
 -- name: repositories.record
 INSERT INTO repository_blob (blob_id, repository, seen) SELECT blob.id, CAST(%(repository)s AS
-TEXT) AS anon_1, CAST(%(now)s AS BIGINT) AS anon_2 FROM blob WHERE blob.digest IN (SELECT
-CAST(anon_3.value AS TEXT) AS value FROM json_array_elements_text(CAST(%(digests)s AS JSON)) AS
-anon_3);
+TEXT) AS anon_1, CAST(%(now)s AS BIGINT) AS anon_2 FROM blob WHERE blob.digest = ANY
+(CAST(%(digests)s AS TEXT[]));
 
 -- name: sbom_rows.all_ids
 SELECT sbom.document_id AS id FROM sbom UNION SELECT link.child_id AS id FROM link WHERE
@@ -1204,15 +1138,13 @@ length(ref_annotation.value) - 4::INTEGER) = '/atts'::VARCHAR OR ref_annotation.
 '/sboms'::VARCHAR))));
 
 -- name: sbom_rows.called_so
-SELECT sbom.document_id AS id FROM sbom WHERE sbom.document_id IN (SELECT CAST(anon_1.value AS
-BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) UNION SELECT
-link.child_id AS id FROM link WHERE link.child_id IN (SELECT CAST(anon_2.value AS BIGINT) AS
-value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_2) AND link.role =
-3::INTEGER AND ((EXISTS (SELECT subject.id FROM link AS subject WHERE subject.parent_id =
-link.parent_id AND subject.role = 4::INTEGER)) OR (EXISTS (SELECT listed_attestation.id FROM
-link AS listed_attestation JOIN link_annotation AS kind_of_entry ON kind_of_entry.link_id =
-listed_attestation.id WHERE listed_attestation.child_id = link.parent_id AND
-listed_attestation.role = 1::INTEGER AND kind_of_entry.key =
+SELECT sbom.document_id AS id FROM sbom WHERE sbom.document_id = ANY (CAST(%(ids)s AS
+BIGINT[])) UNION SELECT link.child_id AS id FROM link WHERE link.child_id = ANY (CAST(%(ids)s
+AS BIGINT[])) AND link.role = 3::INTEGER AND ((EXISTS (SELECT subject.id FROM link AS subject
+WHERE subject.parent_id = link.parent_id AND subject.role = 4::INTEGER)) OR (EXISTS (SELECT
+listed_attestation.id FROM link AS listed_attestation JOIN link_annotation AS kind_of_entry ON
+kind_of_entry.link_id = listed_attestation.id WHERE listed_attestation.child_id =
+link.parent_id AND listed_attestation.role = 1::INTEGER AND kind_of_entry.key =
 'vnd.docker.reference.type'::VARCHAR AND kind_of_entry.value =
 'attestation-manifest'::VARCHAR)) OR (EXISTS (SELECT ref.id FROM ref LEFT OUTER JOIN
 ref_annotation ON ref_annotation.ref_id = ref.id AND ref_annotation.key = 'kind'::VARCHAR WHERE
@@ -1235,13 +1167,12 @@ min(annotation.value) AS min_3 FROM annotation WHERE annotation.blob_id = link.p
 annotation.key IN ('in-toto.io/predicate-type'::VARCHAR, 'predicateType'::VARCHAR,
 'dev.sigstore.bundle.predicateType'::VARCHAR)), ''::VARCHAR) AS predicate_type FROM link JOIN
 blob ON blob.id = link.child_id JOIN blob AS parent ON parent.id = link.parent_id WHERE
-link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) AND blob.touched IS NOT NULL AND
-link.role = 3::INTEGER AND ((EXISTS (SELECT subject.id FROM link AS subject WHERE
-subject.parent_id = link.parent_id AND subject.role = 4::INTEGER)) OR (EXISTS (SELECT
-listed_attestation.id FROM link AS listed_attestation JOIN link_annotation AS kind_of_entry ON
-kind_of_entry.link_id = listed_attestation.id WHERE listed_attestation.child_id =
-link.parent_id AND listed_attestation.role = 1::INTEGER AND kind_of_entry.key =
+link.parent_id = ANY (CAST(%(ids)s AS BIGINT[])) AND blob.touched IS NOT NULL AND link.role =
+3::INTEGER AND ((EXISTS (SELECT subject.id FROM link AS subject WHERE subject.parent_id =
+link.parent_id AND subject.role = 4::INTEGER)) OR (EXISTS (SELECT listed_attestation.id FROM
+link AS listed_attestation JOIN link_annotation AS kind_of_entry ON kind_of_entry.link_id =
+listed_attestation.id WHERE listed_attestation.child_id = link.parent_id AND
+listed_attestation.role = 1::INTEGER AND kind_of_entry.key =
 'vnd.docker.reference.type'::VARCHAR AND kind_of_entry.value =
 'attestation-manifest'::VARCHAR)) OR (EXISTS (SELECT ref.id FROM ref LEFT OUTER JOIN
 ref_annotation ON ref_annotation.ref_id = ref.id AND ref_annotation.key = 'kind'::VARCHAR WHERE
@@ -1264,13 +1195,12 @@ min(annotation.value) AS min_3 FROM annotation WHERE annotation.blob_id = link.p
 annotation.key IN ('in-toto.io/predicate-type'::VARCHAR, 'predicateType'::VARCHAR,
 'dev.sigstore.bundle.predicateType'::VARCHAR)), ''::VARCHAR) AS predicate_type FROM link JOIN
 blob ON blob.id = link.child_id JOIN blob AS parent ON parent.id = link.parent_id WHERE
-link.child_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) AND blob.touched IS NOT NULL AND
-link.role = 3::INTEGER AND ((EXISTS (SELECT subject.id FROM link AS subject WHERE
-subject.parent_id = link.parent_id AND subject.role = 4::INTEGER)) OR (EXISTS (SELECT
-listed_attestation.id FROM link AS listed_attestation JOIN link_annotation AS kind_of_entry ON
-kind_of_entry.link_id = listed_attestation.id WHERE listed_attestation.child_id =
-link.parent_id AND listed_attestation.role = 1::INTEGER AND kind_of_entry.key =
+link.child_id = ANY (CAST(%(ids)s AS BIGINT[])) AND blob.touched IS NOT NULL AND link.role =
+3::INTEGER AND ((EXISTS (SELECT subject.id FROM link AS subject WHERE subject.parent_id =
+link.parent_id AND subject.role = 4::INTEGER)) OR (EXISTS (SELECT listed_attestation.id FROM
+link AS listed_attestation JOIN link_annotation AS kind_of_entry ON kind_of_entry.link_id =
+listed_attestation.id WHERE listed_attestation.child_id = link.parent_id AND
+listed_attestation.role = 1::INTEGER AND kind_of_entry.key =
 'vnd.docker.reference.type'::VARCHAR AND kind_of_entry.value =
 'attestation-manifest'::VARCHAR)) OR (EXISTS (SELECT ref.id FROM ref LEFT OUTER JOIN
 ref_annotation ON ref_annotation.ref_id = ref.id AND ref_annotation.key = 'kind'::VARCHAR WHERE
@@ -1282,8 +1212,7 @@ length(ref_annotation.value) - 4::INTEGER) = '/atts'::VARCHAR OR ref_annotation.
 '/sboms'::VARCHAR)))) ORDER BY link.parent_id, link.position;
 
 -- name: sbom_rows.delete
-DELETE FROM sbom WHERE sbom.document_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+DELETE FROM sbom WHERE sbom.document_id = ANY (CAST(%(ids)s AS BIGINT[]));
 
 -- name: sbom_rows.described_by
 WITH attached AS (SELECT ref.target_id AS manifest_id, blob.id AS target_id FROM ref JOIN blob
@@ -1292,33 +1221,30 @@ ON blob.digest = replace(substr(ref.tag, 1::INTEGER, length(ref.tag) - CASE WHEN
 (substr(ref.tag, length(ref.tag) - 4::INTEGER) = '.sbom'::VARCHAR) THEN 5::INTEGER ELSE
 0::INTEGER END), '-'::VARCHAR, ':'::VARCHAR) WHERE (substr(ref.tag, length(ref.tag) -
 3::INTEGER) = '.att'::VARCHAR OR substr(ref.tag, length(ref.tag) - 4::INTEGER) =
-'.sbom'::VARCHAR) AND ref.target_id IN (SELECT CAST(anon_3.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_3) UNION ALL SELECT ref.target_id AS
-manifest_id, image.target_id AS target_id FROM ref JOIN ref_annotation AS kind ON kind.ref_id =
-ref.id AND kind.key = 'kind'::VARCHAR JOIN ref AS image ON image.name = ref.name WHERE
-(kind.value = 'atts'::VARCHAR OR substr(kind.value, length(kind.value) - 4::INTEGER) =
-'/atts'::VARCHAR OR kind.value = 'sboms'::VARCHAR OR substr(kind.value, length(kind.value) -
-5::INTEGER) = '/sboms'::VARCHAR) AND NOT (EXISTS (SELECT image_kind.ref_id FROM ref_annotation
-AS image_kind WHERE image_kind.ref_id = image.id AND image_kind.key = 'kind'::VARCHAR AND NOT
-(image_kind.value = 'image'::VARCHAR OR substr(image_kind.value, length(image_kind.value) -
-5::INTEGER) = '/image'::VARCHAR OR image_kind.value = 'imageIndex'::VARCHAR OR
-substr(image_kind.value, length(image_kind.value) - 10::INTEGER) = '/imageIndex'::VARCHAR)))
-AND ref.target_id IN (SELECT CAST(anon_3.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_3)) SELECT link.parent_id AS
-manifest_id, link.child_id AS target_id FROM link JOIN blob ON blob.id = link.child_id WHERE
-link.role = 4::INTEGER AND link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) AND blob.touched IS NOT NULL UNION
-ALL SELECT listed.child_id AS manifest_id, edge.child_id AS target_id FROM link AS listed JOIN
-link_annotation AS kind ON kind.link_id = listed.id JOIN link_annotation AS about ON
-about.link_id = listed.id JOIN edge ON edge.parent_id = listed.parent_id JOIN blob ON blob.id =
-edge.child_id AND blob.digest = about.value WHERE listed.role = 1::INTEGER AND (EXISTS (SELECT
-sibling.id FROM link AS sibling WHERE sibling.parent_id = edge.parent_id AND sibling.child_id =
-edge.child_id AND sibling.role = 1::INTEGER)) AND kind.key =
-'vnd.docker.reference.type'::VARCHAR AND kind.value = 'attestation-manifest'::VARCHAR AND
-about.key = 'vnd.docker.reference.digest'::VARCHAR AND listed.child_id IN (SELECT
-CAST(anon_2.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS
-anon_2) AND blob.touched IS NOT NULL UNION ALL SELECT attached.manifest_id, attached.target_id
-FROM attached JOIN blob ON blob.id = attached.target_id WHERE blob.touched IS NOT NULL;
+'.sbom'::VARCHAR) AND ref.target_id = ANY (CAST(%(ids)s AS BIGINT[])) UNION ALL SELECT
+ref.target_id AS manifest_id, image.target_id AS target_id FROM ref JOIN ref_annotation AS kind
+ON kind.ref_id = ref.id AND kind.key = 'kind'::VARCHAR JOIN ref AS image ON image.name =
+ref.name WHERE (kind.value = 'atts'::VARCHAR OR substr(kind.value, length(kind.value) -
+4::INTEGER) = '/atts'::VARCHAR OR kind.value = 'sboms'::VARCHAR OR substr(kind.value,
+length(kind.value) - 5::INTEGER) = '/sboms'::VARCHAR) AND NOT (EXISTS (SELECT image_kind.ref_id
+FROM ref_annotation AS image_kind WHERE image_kind.ref_id = image.id AND image_kind.key =
+'kind'::VARCHAR AND NOT (image_kind.value = 'image'::VARCHAR OR substr(image_kind.value,
+length(image_kind.value) - 5::INTEGER) = '/image'::VARCHAR OR image_kind.value =
+'imageIndex'::VARCHAR OR substr(image_kind.value, length(image_kind.value) - 10::INTEGER) =
+'/imageIndex'::VARCHAR))) AND ref.target_id = ANY (CAST(%(ids)s AS BIGINT[]))) SELECT
+link.parent_id AS manifest_id, link.child_id AS target_id FROM link JOIN blob ON blob.id =
+link.child_id WHERE link.role = 4::INTEGER AND link.parent_id = ANY (CAST(%(ids)s AS BIGINT[]))
+AND blob.touched IS NOT NULL UNION ALL SELECT listed.child_id AS manifest_id, edge.child_id AS
+target_id FROM link AS listed JOIN link_annotation AS kind ON kind.link_id = listed.id JOIN
+link_annotation AS about ON about.link_id = listed.id JOIN edge ON edge.parent_id =
+listed.parent_id JOIN blob ON blob.id = edge.child_id AND blob.digest = about.value WHERE
+listed.role = 1::INTEGER AND (EXISTS (SELECT sibling.id FROM link AS sibling WHERE
+sibling.parent_id = edge.parent_id AND sibling.child_id = edge.child_id AND sibling.role =
+1::INTEGER)) AND kind.key = 'vnd.docker.reference.type'::VARCHAR AND kind.value =
+'attestation-manifest'::VARCHAR AND about.key = 'vnd.docker.reference.digest'::VARCHAR AND
+listed.child_id = ANY (CAST(%(ids)s AS BIGINT[])) AND blob.touched IS NOT NULL UNION ALL SELECT
+attached.manifest_id, attached.target_id FROM attached JOIN blob ON blob.id =
+attached.target_id WHERE blob.touched IS NOT NULL;
 
 -- name: sbom_rows.describing
 WITH attached AS (SELECT ref.target_id AS manifest_id, blob.id AS target_id FROM ref JOIN blob
@@ -1338,34 +1264,30 @@ AS image_kind WHERE image_kind.ref_id = image.id AND image_kind.key = 'kind'::VA
 5::INTEGER) = '/image'::VARCHAR OR image_kind.value = 'imageIndex'::VARCHAR OR
 substr(image_kind.value, length(image_kind.value) - 10::INTEGER) = '/imageIndex'::VARCHAR))))
 SELECT link.parent_id AS manifest_id, link.child_id AS target_id FROM link JOIN blob ON blob.id
-= link.child_id WHERE link.role = 4::INTEGER AND link.child_id IN (SELECT CAST(anon_1.value AS
-BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) AND
-blob.touched IS NOT NULL UNION ALL SELECT listed.child_id AS manifest_id, edge.child_id AS
-target_id FROM link AS listed JOIN link_annotation AS kind ON kind.link_id = listed.id JOIN
-link_annotation AS about ON about.link_id = listed.id JOIN edge ON edge.parent_id =
-listed.parent_id JOIN blob ON blob.id = edge.child_id AND blob.digest = about.value WHERE
-listed.role = 1::INTEGER AND (EXISTS (SELECT sibling.id FROM link AS sibling WHERE
-sibling.parent_id = edge.parent_id AND sibling.child_id = edge.child_id AND sibling.role =
-1::INTEGER)) AND kind.key = 'vnd.docker.reference.type'::VARCHAR AND kind.value =
+= link.child_id WHERE link.role = 4::INTEGER AND link.child_id = ANY (CAST(%(ids)s AS
+BIGINT[])) AND blob.touched IS NOT NULL UNION ALL SELECT listed.child_id AS manifest_id,
+edge.child_id AS target_id FROM link AS listed JOIN link_annotation AS kind ON kind.link_id =
+listed.id JOIN link_annotation AS about ON about.link_id = listed.id JOIN edge ON
+edge.parent_id = listed.parent_id JOIN blob ON blob.id = edge.child_id AND blob.digest =
+about.value WHERE listed.role = 1::INTEGER AND (EXISTS (SELECT sibling.id FROM link AS sibling
+WHERE sibling.parent_id = edge.parent_id AND sibling.child_id = edge.child_id AND sibling.role
+= 1::INTEGER)) AND kind.key = 'vnd.docker.reference.type'::VARCHAR AND kind.value =
 'attestation-manifest'::VARCHAR AND about.key = 'vnd.docker.reference.digest'::VARCHAR AND
-edge.child_id IN (SELECT CAST(anon_2.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_2) AND blob.touched IS NOT NULL UNION
-ALL SELECT attached.manifest_id, attached.target_id FROM attached JOIN blob ON blob.id =
-attached.target_id WHERE blob.id IN (SELECT CAST(anon_3.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_3) AND blob.touched IS NOT NULL;
+edge.child_id = ANY (CAST(%(ids)s AS BIGINT[])) AND blob.touched IS NOT NULL UNION ALL SELECT
+attached.manifest_id, attached.target_id FROM attached JOIN blob ON blob.id =
+attached.target_id WHERE blob.id = ANY (CAST(%(ids)s AS BIGINT[])) AND blob.touched IS NOT NULL;
 
 -- name: sbom_rows.insert
 INSERT INTO sbom (document_id, media_type, predicate_type) VALUES (%s::BIGINT, %s::VARCHAR,
 %s::VARCHAR);
 
 -- name: sbom_rows.listed_by
-SELECT link.child_id FROM link WHERE link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS
-value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) AND (link.role =
-3::INTEGER AND ((EXISTS (SELECT subject.id FROM link AS subject WHERE subject.parent_id =
-link.parent_id AND subject.role = 4::INTEGER)) OR (EXISTS (SELECT listed_attestation.id FROM
-link AS listed_attestation JOIN link_annotation AS kind_of_entry ON kind_of_entry.link_id =
-listed_attestation.id WHERE listed_attestation.child_id = link.parent_id AND
-listed_attestation.role = 1::INTEGER AND kind_of_entry.key =
+SELECT link.child_id FROM link WHERE link.parent_id = ANY (CAST(%(ids)s AS BIGINT[])) AND
+(link.role = 3::INTEGER AND ((EXISTS (SELECT subject.id FROM link AS subject WHERE
+subject.parent_id = link.parent_id AND subject.role = 4::INTEGER)) OR (EXISTS (SELECT
+listed_attestation.id FROM link AS listed_attestation JOIN link_annotation AS kind_of_entry ON
+kind_of_entry.link_id = listed_attestation.id WHERE listed_attestation.child_id =
+link.parent_id AND listed_attestation.role = 1::INTEGER AND kind_of_entry.key =
 'vnd.docker.reference.type'::VARCHAR AND kind_of_entry.value =
 'attestation-manifest'::VARCHAR)) OR (EXISTS (SELECT ref.id FROM ref LEFT OUTER JOIN
 ref_annotation ON ref_annotation.ref_id = ref.id AND ref_annotation.key = 'kind'::VARCHAR WHERE
@@ -1395,24 +1317,20 @@ AS image_kind WHERE image_kind.ref_id = image.id AND image_kind.key = 'kind'::VA
 5::INTEGER) = '/image'::VARCHAR OR image_kind.value = 'imageIndex'::VARCHAR OR
 substr(image_kind.value, length(image_kind.value) - 10::INTEGER) = '/imageIndex'::VARCHAR))))
 SELECT link.parent_id AS manifest_id FROM link JOIN blob ON blob.id = link.child_id WHERE
-link.role = 4::INTEGER AND link.child_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) UNION ALL SELECT listed.child_id AS
-manifest_id FROM link AS listed JOIN link_annotation AS kind ON kind.link_id = listed.id JOIN
-link_annotation AS about ON about.link_id = listed.id JOIN edge ON edge.parent_id =
-listed.parent_id JOIN blob ON blob.id = edge.child_id AND blob.digest = about.value WHERE
-listed.role = 1::INTEGER AND (EXISTS (SELECT sibling.id FROM link AS sibling WHERE
-sibling.parent_id = edge.parent_id AND sibling.child_id = edge.child_id AND sibling.role =
-1::INTEGER)) AND kind.key = 'vnd.docker.reference.type'::VARCHAR AND kind.value =
+link.role = 4::INTEGER AND link.child_id = ANY (CAST(%(ids)s AS BIGINT[])) UNION ALL SELECT
+listed.child_id AS manifest_id FROM link AS listed JOIN link_annotation AS kind ON kind.link_id
+= listed.id JOIN link_annotation AS about ON about.link_id = listed.id JOIN edge ON
+edge.parent_id = listed.parent_id JOIN blob ON blob.id = edge.child_id AND blob.digest =
+about.value WHERE listed.role = 1::INTEGER AND (EXISTS (SELECT sibling.id FROM link AS sibling
+WHERE sibling.parent_id = edge.parent_id AND sibling.child_id = edge.child_id AND sibling.role
+= 1::INTEGER)) AND kind.key = 'vnd.docker.reference.type'::VARCHAR AND kind.value =
 'attestation-manifest'::VARCHAR AND about.key = 'vnd.docker.reference.digest'::VARCHAR AND
-edge.child_id IN (SELECT CAST(anon_2.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_2) UNION ALL SELECT
-attached.manifest_id FROM attached WHERE attached.target_id IN (SELECT CAST(anon_3.value AS
-BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_3);
+edge.child_id = ANY (CAST(%(ids)s AS BIGINT[])) UNION ALL SELECT attached.manifest_id FROM
+attached WHERE attached.target_id = ANY (CAST(%(ids)s AS BIGINT[]));
 
 -- name: sbom_rows.of_ids
 SELECT sbom.document_id, sbom.media_type, sbom.predicate_type, sbom.packages FROM sbom WHERE
-sbom.document_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+sbom.document_id = ANY (CAST(%(ids)s AS BIGINT[]));
 
 -- name: sbom_rows.set_corrupt
 UPDATE blob SET state=2::INTEGER, problem=%(problem)s::VARCHAR, verified=NULL::BIGINT WHERE
@@ -1432,9 +1350,8 @@ blob ON blob.id = sbom.document_id WHERE sbom.packages IS NULL ORDER BY blob.dig
 
 -- name: sbom_rows.unread_of
 SELECT blob.id, blob.digest, blob.touched, sbom.media_type, sbom.predicate_type FROM sbom JOIN
-blob ON blob.id = sbom.document_id WHERE sbom.packages IS NULL AND blob.digest IN (SELECT
-CAST(anon_1.value AS TEXT) AS value FROM json_array_elements_text(CAST(%(digests)s AS JSON)) AS
-anon_1);
+blob ON blob.id = sbom.document_id WHERE sbom.packages IS NULL AND blob.digest = ANY
+(CAST(%(digests)s AS TEXT[]));
 
 -- name: sbom_rows.unreadable
 SELECT blob.digest, sbom.media_type, sbom.problem, sbom.packages FROM sbom JOIN blob ON blob.id
@@ -1456,9 +1373,8 @@ sbom.packages IS NULL) AS unreadable;
 -- name: sboms.packages
 SELECT DISTINCT blob_package.blob_id, package.name, package.version, package.type,
 package.license, package.purl, package.vkey, package.id FROM blob_package JOIN package ON
-package.id = blob_package.package_id WHERE blob_package.blob_id IN (SELECT CAST(anon_1.value AS
-BIGINT) AS value FROM json_array_elements_text(CAST(%(targets)s AS JSON)) AS anon_1) ORDER BY
-package.name, package.vkey, package.id;
+package.id = blob_package.package_id WHERE blob_package.blob_id = ANY (CAST(%(targets)s AS
+BIGINT[])) ORDER BY package.name, package.vkey, package.id;
 
 -- name: sboms.unread
 SELECT sbom.document_id FROM sbom WHERE sbom.packages IS NULL LIMIT 1::INTEGER;
@@ -1473,8 +1389,7 @@ INSERT INTO state (key, value) VALUES (%(key)s::VARCHAR, %(value)s::VARCHAR);
 SELECT state.value FROM state WHERE state.key = %(key)s::VARCHAR;
 
 -- name: stored_blobs.delete
-DELETE FROM blob WHERE blob.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+DELETE FROM blob WHERE blob.id = ANY (CAST(%(ids)s AS BIGINT[]));
 
 -- name: stored_blobs.files
 SELECT blob.digest, blob.size, blob.touched FROM blob WHERE blob.touched IS NOT NULL;
@@ -1486,8 +1401,7 @@ parsed, problem, touched, verified) VALUES (%s::BIGINT, %s::VARCHAR, %s::BIGINT,
 %s::BIGINT);
 
 -- name: stored_blobs.names_of
-SELECT blob.id, blob.digest FROM blob WHERE blob.digest IN (SELECT CAST(anon_1.value AS TEXT)
-AS value FROM json_array_elements_text(CAST(%(digests)s AS JSON)) AS anon_1);
+SELECT blob.id, blob.digest FROM blob WHERE blob.digest = ANY (CAST(%(digests)s AS TEXT[]));
 
 -- name: stored_blobs.next_id
 SELECT coalesce(max(blob.id), 0::INTEGER) + 1::BIGINT AS next_id FROM blob;
@@ -1495,14 +1409,12 @@ SELECT coalesce(max(blob.id), 0::INTEGER) + 1::BIGINT AS next_id FROM blob;
 -- name: stored_blobs.of_digests
 SELECT blob.id, blob.digest, blob.size, blob.kind, blob.state, blob.media_type,
 blob.artifact_type, blob.platform_id, blob.parsed, blob.problem, blob.touched, blob.verified
-FROM blob WHERE blob.digest IN (SELECT CAST(anon_1.value AS TEXT) AS value FROM
-json_array_elements_text(CAST(%(digests)s AS JSON)) AS anon_1);
+FROM blob WHERE blob.digest = ANY (CAST(%(digests)s AS TEXT[]));
 
 -- name: stored_blobs.of_ids
 SELECT blob.id, blob.digest, blob.size, blob.kind, blob.state, blob.media_type,
 blob.artifact_type, blob.platform_id, blob.parsed, blob.problem, blob.touched, blob.verified
-FROM blob WHERE blob.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+FROM blob WHERE blob.id = ANY (CAST(%(ids)s AS BIGINT[]));
 
 -- name: stored_blobs.update
 UPDATE blob SET size=%(size)s::BIGINT, kind=%(kind)s::INTEGER, state=%(state)s::INTEGER,
@@ -1528,12 +1440,10 @@ ref.platform_id, ref.added FROM ref WHERE ref.position >= %(first)s::INTEGER AND
 %(end)s::INTEGER ORDER BY ref.position;
 
 -- name: stored_refs.delete
-DELETE FROM ref WHERE ref.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+DELETE FROM ref WHERE ref.id = ANY (CAST(%(ids)s AS BIGINT[]));
 
 -- name: stored_refs.delete_annotations
-DELETE FROM ref_annotation WHERE ref_annotation.ref_id IN (SELECT CAST(anon_1.value AS BIGINT)
-AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+DELETE FROM ref_annotation WHERE ref_annotation.ref_id = ANY (CAST(%(ids)s AS BIGINT[]));
 
 -- name: stored_refs.insert
 INSERT INTO ref (id, position, entry, name, registry, repo, tag, target_id, media_type, size,
@@ -1552,8 +1462,7 @@ SELECT coalesce(max(ref.id), 0::INTEGER) + 1::BIGINT AS next_id FROM ref;
 
 -- name: stored_refs.on_targets
 SELECT ref.id, ref.target_id, ref.media_type, ref.size, ref.platform_id FROM ref WHERE
-ref.target_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+ref.target_id = ANY (CAST(%(ids)s AS BIGINT[]));
 
 -- name: stored_refs.shift
 UPDATE ref SET position=(ref.position + %(by)s::INTEGER) WHERE ref.position >=
@@ -1571,8 +1480,8 @@ SELECT edge.parent_id, string_agg(CAST(edge.child_id AS TEXT), ',') AS children 
 BY edge.parent_id;
 
 -- name: usage.content
-WITH RECURSIVE measured_seed AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(targets)s AS JSON)) AS anon_1), measured(id) AS (SELECT
+WITH RECURSIVE measured_seed AS (SELECT anon_1.value AS value FROM (SELECT unnest((SELECT
+CAST(%(targets)s AS BIGINT[]))) AS value) AS anon_1), measured(id) AS (SELECT
 measured_seed.value AS id FROM measured_seed UNION SELECT edge.child_id AS child_id FROM
 measured JOIN edge ON edge.parent_id = measured.id) SELECT coalesce(sum(blob.size), 0::INTEGER)
 AS coalesce_1 FROM blob WHERE blob.id IN (SELECT measured.id FROM measured) AND blob.state IN
@@ -1583,8 +1492,8 @@ SELECT blob.id, CASE WHEN (blob.state IN (1::INTEGER, 2::INTEGER)) THEN blob.siz
 0::INTEGER END AS size FROM blob;
 
 -- name: usage.freed
-WITH RECURSIVE freed_alone_refs AS MATERIALIZED (SELECT CAST(anon_1.value AS BIGINT) AS value
-FROM json_array_elements_text(CAST(%(refs)s AS JSON)) AS anon_1), freed_alone_content_seed AS
+WITH RECURSIVE freed_alone_refs AS MATERIALIZED (SELECT anon_1.value AS value FROM (SELECT
+unnest((SELECT CAST(%(refs)s AS BIGINT[]))) AS value) AS anon_1), freed_alone_content_seed AS
 (SELECT ref.target_id AS id FROM ref WHERE ref.id IN (SELECT freed_alone_refs.value FROM
 freed_alone_refs)), freed_alone_content(id) AS (SELECT freed_alone_content_seed.id AS id FROM
 freed_alone_content_seed UNION SELECT edge.child_id AS child_id FROM freed_alone_content JOIN
@@ -1649,16 +1558,14 @@ SELECT blob.digest, blob.size, blob.touched, blob.problem FROM blob WHERE blob.s
 2::INTEGER;
 
 -- name: user_state.delete_pins
-DELETE FROM pin WHERE pin.key IN (SELECT CAST(anon_1.value AS TEXT) AS value FROM
-json_array_elements_text(CAST(%(keys)s AS JSON)) AS anon_1);
+DELETE FROM pin WHERE pin.key = ANY (CAST(%(keys)s AS TEXT[]));
 
 -- name: user_state.hashed
 SELECT blob.digest, blob.size, blob.touched, blob.verified FROM blob WHERE blob.verified IS NOT
 NULL;
 
 -- name: user_state.ids
-SELECT blob.digest, blob.id FROM blob WHERE blob.digest IN (SELECT CAST(anon_1.value AS TEXT)
-AS value FROM json_array_elements_text(CAST(%(digests)s AS JSON)) AS anon_1);
+SELECT blob.digest, blob.id FROM blob WHERE blob.digest = ANY (CAST(%(digests)s AS TEXT[]));
 
 -- name: user_state.insert_pins
 INSERT INTO pin (key) VALUES (%s::VARCHAR);
@@ -1716,23 +1623,20 @@ blob.size = %(size)s::BIGINT AND blob.touched = %(touched)s::BIGINT;
 
 -- name: validation.config_problems
 SELECT link.parent_id AS id, blob.problem FROM link JOIN blob ON blob.id = link.child_id WHERE
-link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(parents)s AS JSON)) AS anon_1) AND link.role = 2::INTEGER AND
-blob.kind = 3::INTEGER AND blob.problem IS NOT NULL ORDER BY link.parent_id;
+link.parent_id = ANY (CAST(%(parents)s AS BIGINT[])) AND link.role = 2::INTEGER AND blob.kind =
+3::INTEGER AND blob.problem IS NOT NULL ORDER BY link.parent_id;
 
 -- name: validation.faults
 SELECT link.parent_id, blob.digest, blob.state FROM link JOIN blob ON blob.id = link.child_id
-WHERE link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(parents)s AS JSON)) AS anon_1) AND link.role IN (2::INTEGER,
+WHERE link.parent_id = ANY (CAST(%(parents)s AS BIGINT[])) AND link.role IN (2::INTEGER,
 3::INTEGER) AND blob.state != 1::INTEGER AND blob.state IN (0::INTEGER, 2::INTEGER, 3::INTEGER)
 ORDER BY link.parent_id, link.role, link.position;
 
 -- name: validation.misdeclared
 SELECT link.parent_id, parent.digest AS parent_digest, blob.digest, blob.size, link.size AS
 declared FROM link JOIN blob ON blob.id = link.child_id JOIN blob AS parent ON parent.id =
-link.parent_id WHERE blob.state = 1::INTEGER AND blob.size != link.size AND link.parent_id IN
-(SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(parents)s AS
-JSON)) AS anon_1) ORDER BY link.parent_id, link.position;
+link.parent_id WHERE blob.state = 1::INTEGER AND blob.size != link.size AND link.parent_id =
+ANY (CAST(%(parents)s AS BIGINT[])) ORDER BY link.parent_id, link.position;
 
 -- name: validation.misdeclared_referenced
 WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref), live(id) AS (SELECT
@@ -1750,17 +1654,15 @@ ref.position;
 -- name: validation.misdeclared_refs_of
 SELECT ref.id, ref.name, blob.digest, blob.size, ref.size AS declared FROM ref JOIN blob ON
 blob.id = ref.target_id WHERE blob.state = 1::INTEGER AND blob.size != ref.size AND
-ref.target_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(targets)s AS JSON)) AS anon_1) ORDER BY ref.position;
+ref.target_id = ANY (CAST(%(targets)s AS BIGINT[])) ORDER BY ref.position;
 
 -- name: validation.problems
-SELECT blob.id, blob.problem FROM blob WHERE blob.id IN (SELECT CAST(anon_1.value AS BIGINT) AS
-value FROM json_array_elements_text(CAST(%(targets)s AS JSON)) AS anon_1) AND blob.problem IS
-NOT NULL;
+SELECT blob.id, blob.problem FROM blob WHERE blob.id = ANY (CAST(%(targets)s AS BIGINT[])) AND
+blob.problem IS NOT NULL;
 
 -- name: verification.arrived
-UPDATE blob SET verified=%(moment)s::BIGINT WHERE blob.digest IN (SELECT CAST(anon_1.value AS
-TEXT) AS value FROM json_array_elements_text(CAST(%(digests)s AS JSON)) AS anon_1);
+UPDATE blob SET verified=%(moment)s::BIGINT WHERE blob.digest = ANY (CAST(%(digests)s AS
+TEXT[]));
 
 -- name: verification.corrupt
 SELECT blob.id, blob.digest FROM blob WHERE blob.state != 1::INTEGER AND blob.state IN
@@ -1775,22 +1677,20 @@ SELECT blob.id, blob.digest, blob.size FROM blob WHERE blob.state IN (1::INTEGER
 ORDER BY blob.id;
 
 -- name: verification.files_of
-WITH RECURSIVE content_seed AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(targets)s AS JSON)) AS anon_1), content(id) AS (SELECT
-content_seed.value AS id FROM content_seed UNION SELECT edge.child_id AS child_id FROM content
-JOIN edge ON edge.parent_id = content.id) SELECT blob.id, blob.digest, blob.size FROM blob
-WHERE blob.state IN (1::INTEGER, 2::INTEGER) AND blob.id IN (SELECT content.id FROM content)
-ORDER BY blob.id;
+WITH RECURSIVE content_seed AS (SELECT anon_1.value AS value FROM (SELECT unnest((SELECT
+CAST(%(targets)s AS BIGINT[]))) AS value) AS anon_1), content(id) AS (SELECT content_seed.value
+AS id FROM content_seed UNION SELECT edge.child_id AS child_id FROM content JOIN edge ON
+edge.parent_id = content.id) SELECT blob.id, blob.digest, blob.size FROM blob WHERE blob.state
+IN (1::INTEGER, 2::INTEGER) AND blob.id IN (SELECT content.id FROM content) ORDER BY blob.id;
 
 -- name: verification.healed
 UPDATE blob SET state=1::INTEGER, problem=NULL::VARCHAR WHERE blob.digest = %(digest)s::VARCHAR
 AND blob.state = 2::INTEGER AND blob.parsed = 0::INTEGER;
 
 -- name: verification.intact
-SELECT blob.digest, blob.touched FROM blob WHERE blob.digest IN (SELECT CAST(anon_1.value AS
-TEXT) AS value FROM json_array_elements_text(CAST(%(digests)s AS JSON)) AS anon_1) AND
-blob.state = 1::INTEGER AND blob.verified IS NOT NULL AND blob.touched IS NOT NULL ORDER BY
-blob.digest;
+SELECT blob.digest, blob.touched FROM blob WHERE blob.digest = ANY (CAST(%(digests)s AS
+TEXT[])) AND blob.state = 1::INTEGER AND blob.verified IS NOT NULL AND blob.touched IS NOT NULL
+ORDER BY blob.digest;
 
 -- name: verification.missing
 WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref), live(id) AS (SELECT
@@ -1799,16 +1699,14 @@ edge.parent_id = live.id) SELECT blob.digest FROM blob WHERE blob.state != 1::IN
 blob.state IN (0::INTEGER) AND (EXISTS (SELECT 1 FROM live WHERE live.id = blob.id));
 
 -- name: verification.missing_of
-WITH RECURSIVE content_seed AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(targets)s AS JSON)) AS anon_1), content(id) AS (SELECT
-content_seed.value AS id FROM content_seed UNION SELECT edge.child_id AS child_id FROM content
-JOIN edge ON edge.parent_id = content.id) SELECT blob.digest FROM blob WHERE blob.state !=
-1::INTEGER AND blob.state IN (0::INTEGER) AND blob.id IN (SELECT content.id FROM content);
+WITH RECURSIVE content_seed AS (SELECT anon_1.value AS value FROM (SELECT unnest((SELECT
+CAST(%(targets)s AS BIGINT[]))) AS value) AS anon_1), content(id) AS (SELECT content_seed.value
+AS id FROM content_seed UNION SELECT edge.child_id AS child_id FROM content JOIN edge ON
+edge.parent_id = content.id) SELECT blob.digest FROM blob WHERE blob.state != 1::INTEGER AND
+blob.state IN (0::INTEGER) AND blob.id IN (SELECT content.id FROM content);
 
 -- name: verification.stored
-SELECT blob.id, blob.touched FROM blob WHERE blob.id IN (SELECT CAST(anon_1.value AS BIGINT) AS
-value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+SELECT blob.id, blob.touched FROM blob WHERE blob.id = ANY (CAST(%(ids)s AS BIGINT[]));
 
 -- name: verification.verified
-UPDATE blob SET verified=%(moment)s::BIGINT WHERE blob.id IN (SELECT CAST(anon_1.value AS
-BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+UPDATE blob SET verified=%(moment)s::BIGINT WHERE blob.id = ANY (CAST(%(ids)s AS BIGINT[]));

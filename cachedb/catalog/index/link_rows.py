@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from cachedb.catalog.executor import Connection
     from cachedb.catalog.index.blob_rows import BlobRow, NewLink
+    from cachedb.catalog.statement import BoundList
 
 
 def insert_documents(
@@ -60,7 +61,7 @@ def delete_documents(connection: Connection, ids: Collection[int]) -> set[int]:
     return {row.child_id for row in rows}
 
 
-def delete_said(connection: Connection, ids: str) -> None:
+def delete_said(connection: Connection, ids: BoundList) -> None:
     """Delete the links of documents, and what they and configurations say of themselves."""
     for statement in (
         links.DELETE_ANNOTATIONS,

@@ -26,7 +26,7 @@ from cachedb.oci import manifest as oci_manifest
 if TYPE_CHECKING:
     from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 
-    from cachedb.catalog.executor import Connection
+    from cachedb.catalog.executor import Bound, Connection
     from cachedb.catalog.index.removal import Dropped
     from cachedb.catalog.statement import Rows
     from cachedb.catalog.statements.index.stored_blobs import StoredBlob
@@ -322,7 +322,7 @@ class WorkingSet:
         self._stored_claims, self._stored_manifests, self._stored_content = {}, {}, {}
         self._is_sparse = {}
 
-    def _take(self, statement: Rows[StoredBlob], **values: str) -> None:
+    def _take(self, statement: Rows[StoredBlob], **values: Bound) -> None:
         for found in self.connection.each(statement, **values):
             if found.id in self._by_id:
                 continue

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, func, select
 
 from cachedb.catalog.enums import DOCUMENTS, Role, State
 from cachedb.catalog.queries import graph
-from cachedb.catalog.queries.definition import defines, each_id, each_text
+from cachedb.catalog.queries.definition import among_ids, among_texts, defines, each_id
 from cachedb.catalog.schema import blob, link, platform, repository_blob
 from cachedb.catalog.statements import blobs
 
@@ -48,7 +48,7 @@ def nodes() -> Select[*tuple[Any, ...]]:
         blob.c.state,
         blob.c.size,
         blob.c.platform_id,
-    ).where(blob.c.id.in_(each_id("ids")))
+    ).where(among_ids(blob.c.id, "ids"))
 
 
 @defines(blobs.DOCUMENT)
@@ -71,7 +71,7 @@ def platforms() -> Select[*tuple[Any, ...]]:
         platform.c.architecture,
         platform.c.variant,
         platform.c.os_version,
-    ).where(platform.c.id.in_(each_id("ids")))
+    ).where(among_ids(platform.c.id, "ids"))
 
 
 @defines(blobs.DOCUMENTS_BELOW)
@@ -90,7 +90,7 @@ def documents_below() -> Select[int, str]:
 @defines(blobs.AMONG)
 def among() -> Select[*tuple[Any, ...]]:
     """Select the blobs of some digests."""
-    return _roots().where(blob.c.digest.in_(each_text("digests")))
+    return _roots().where(among_texts(blob.c.digest, "digests"))
 
 
 @defines(blobs.REFERENCED)
@@ -133,7 +133,7 @@ def reachable_without_file() -> Select[str]:
 @defines(blobs.SUBJECTS_OF_REFS)
 def subjects_of_refs() -> Select[int]:
     """Select the subjects of all that refs reach, with what these contain or refer to."""
-    live = graph.reachable("live", each_id("without"))
+    live = graph.reachable("live", without="without")
     subjects = select(link.c.child_id.label("id")).where(
         link.c.role == int(Role.SUBJECT), link.c.parent_id.in_(select(live.c.id))
     )
@@ -180,7 +180,7 @@ def entries() -> Select[*tuple[Any, ...]]:
             *_columns(configured, "configured"),
         )
         .outerjoin(configured, configured.c.id == blob.c.platform_id)
-        .where(blob.c.id.in_(each_id("targets")))
+        .where(among_ids(blob.c.id, "targets"))
     )
 
 
@@ -202,7 +202,7 @@ def manifests() -> Select[*tuple[Any, ...]]:
         .join(blob, blob.c.id == link.c.child_id)
         .outerjoin(declared, declared.c.id == link.c.platform_id)
         .outerjoin(configured, configured.c.id == blob.c.platform_id)
-        .where(link.c.parent_id.in_(each_id("parents")), link.c.role == int(Role.MANIFEST))
+        .where(among_ids(link.c.parent_id, "parents"), link.c.role == int(Role.MANIFEST))
         .order_by(link.c.parent_id, link.c.position)
     )
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from sqlalchemy import BigInteger, Text, bindparam, select
+from sqlalchemy import BigInteger, Boolean, Text, bindparam, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Executable, Select
     from sqlalchemy.sql.compiler import SQLCompiler
+    from sqlalchemy.sql.operators import OperatorType
 
     from cachedb.catalog.statement import Named
 
@@ -36,13 +37,30 @@ def defines(handle: Named) -> Callable[[F], F]:
 
 
 def each_id(name: str) -> Select[int]:
-    """Select the integers of the list that is bound under `name` as `statement.many`."""
-    return select(_Element(_values(name), BigInteger()).label("value"))
+    """Select the integers of the list that is bound under `name` as `statement.many`.
+
+    PostgreSQL plans for ten of them, however many there are: a walk from some hundred blobs looks
+    up their edges then, and would read every edge if it were planned by the length of the list.
+    """
+    return _each(name, BigInteger())
 
 
-def each_text(name: str) -> Select[str]:
-    """Select the texts of the list that is bound under `name` as `statement.many`."""
-    return select(_Element(_values(name), Text()).label("value"))
+def among_ids(column: ColumnElement[int], name: str) -> ColumnElement[bool]:
+    """Return the condition that `column` is in the list of integers bound under `name`."""
+    return _Listed(
+        column.in_(_each(name, BigInteger())), column == _Array("ANY", name, BigInteger())
+    )
+
+
+def not_among_ids(column: ColumnElement[int], name: str) -> ColumnElement[bool]:
+    """Return the condition that `column` is not in the list of integers bound under `name`."""
+    each = column.not_in(_each(name, BigInteger()))
+    return _Listed(each, column != _Array("ALL", name, BigInteger()))
+
+
+def among_texts(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """Return the condition that `column` is in the list of texts bound under `name`."""
+    return _Listed(column.in_(_each(name, Text())), column == _Array("ANY", name, Text()))
 
 
 def each_row(name: str, /, **columns: Any) -> Select[*tuple[Any, ...]]:
@@ -82,14 +100,18 @@ class _Field(ColumnElement[Any]):
 
 
 class _json_values(FunctionElement[Any]):  # noqa: N801  (functions of SQL are lower case)
-    """The elements of a JSON array as rows with the column `value`."""
+    """The elements of a bound list as rows with the column `value`."""
 
     name = "json_values"
     inherit_cache = True
 
+    def __init__(self, name: str, kind: Any) -> None:
+        super().__init__(bindparam(name))
+        self.kind = kind
+
 
 class _Element(ColumnElement[Any]):
-    """One element of a JSON array; PostgreSQL has them as text."""
+    """One element of a bound list."""
 
     inherit_cache = True
 
@@ -102,9 +124,34 @@ class _Element(ColumnElement[Any]):
         return list(self.value._from_objects)  # noqa: SLF001
 
 
-def _values(name: str) -> ColumnElement[Any]:
-    found: ColumnElement[Any] = _json_values(bindparam(name)).table_valued("value").c.value
-    return found
+class _Listed(FunctionElement[bool]):
+    """A comparison with the elements of a list: that of SQLite, and that of PostgreSQL."""
+
+    name = "listed"
+    type = Boolean()
+    inherit_cache = True
+
+    def self_group(self, against: OperatorType | None = None) -> Self:
+        """Return the element itself: no `= 1` is rendered behind it."""
+        del against
+        return self
+
+
+class _Array(FunctionElement[Any]):
+    """A bound list as an array of PostgreSQL, behind ANY or ALL."""
+
+    name = "array"
+    inherit_cache = True
+
+    def __init__(self, quantifier: str, name: str, kind: Any) -> None:
+        super().__init__(bindparam(name))
+        self.quantifier = quantifier
+        self.kind = kind
+
+
+def _each(name: str, kind: Any) -> Select[*tuple[Any, ...]]:
+    value = _json_values(name, kind).table_valued("value").c.value
+    return select(_Element(value, kind).label("value"))
 
 
 @compiles(_json_rows, "sqlite")
@@ -115,8 +162,31 @@ def _sqlite_values(element: Any, compiler: SQLCompiler, **options: Any) -> str:
 
 @compiles(_json_values, "postgresql")
 def _postgresql_values(element: Any, compiler: SQLCompiler, **options: Any) -> str:
+    # A subquery: its value is not known when the statement is planned.
+    return f"(SELECT unnest((SELECT {_postgresql_array(element, compiler, **options)})) AS value)"
+
+
+def _postgresql_array(element: Any, compiler: SQLCompiler, **options: Any) -> str:
     bound = compiler.process(element.clauses, **options)
-    return f"json_array_elements_text(CAST({bound} AS JSON))"
+    kind = compiler.dialect.type_compiler_instance.process(element.kind)
+    return f"CAST({bound} AS {kind}[])"
+
+
+@compiles(_Array, "postgresql")
+def _postgresql_quantified(element: Any, compiler: SQLCompiler, **options: Any) -> str:
+    return f"{element.quantifier} ({_postgresql_array(element, compiler, **options)})"
+
+
+@compiles(_Listed, "sqlite")
+def _sqlite_listed(element: Any, compiler: SQLCompiler, **options: Any) -> str:
+    on_sqlite, _ = element.clauses
+    return compiler.process(on_sqlite, **options)
+
+
+@compiles(_Listed, "postgresql")
+def _postgresql_listed(element: Any, compiler: SQLCompiler, **options: Any) -> str:
+    _, on_postgresql = element.clauses
+    return compiler.process(on_postgresql, **options)
 
 
 @compiles(_json_rows, "postgresql")
@@ -145,8 +215,15 @@ def _sqlite_element(element: Any, compiler: SQLCompiler, **options: Any) -> str:
 
 @compiles(_Element, "postgresql")
 def _postgresql_element(element: Any, compiler: SQLCompiler, **options: Any) -> str:
-    value = compiler.process(element.value, **options)
-    return f"CAST({value} AS {compiler.dialect.type_compiler_instance.process(element.type)})"
+    return compiler.process(element.value, **options)
 
 
-__all__ = ["DEFINITIONS", "defines", "each_id", "each_row", "each_text"]
+__all__ = [
+    "DEFINITIONS",
+    "among_ids",
+    "among_texts",
+    "defines",
+    "each_id",
+    "each_row",
+    "not_among_ids",
+]

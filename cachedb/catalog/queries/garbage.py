@@ -8,7 +8,7 @@ from sqlalchemy import exists, func, select
 
 from cachedb.catalog.enums import DOCUMENTS, Kind, Role, State
 from cachedb.catalog.queries import graph
-from cachedb.catalog.queries.definition import defines, each_id, each_text
+from cachedb.catalog.queries.definition import among_texts, defines, each_id, not_among_ids
 from cachedb.catalog.schema import blob, config, link, ref
 from cachedb.catalog.statements import garbage
 
@@ -36,7 +36,7 @@ def unreadable() -> Select[*tuple[Any, ...]]:
     corrupt = (blob.c.state == int(State.CORRUPT)) & is_document
     strange = blob.c.problem.is_not(None) & (blob.c.kind == int(Kind.OTHER))
     named = select(ref.c.id).where(
-        ref.c.target_id == blob.c.id, ref.c.id.not_in(each_id("without"))
+        ref.c.target_id == blob.c.id, not_among_ids(ref.c.id, "without")
     )
     nowhere = (blob.c.state == int(State.MISSING)) & named.exists()
     return (
@@ -95,7 +95,7 @@ def exclusive() -> Select[str]:
 @defines(garbage.LEASED)
 def leased() -> Select[int, str]:
     """Select some blobs with their content."""
-    seed = select(blob.c.id).where(blob.c.digest.in_(each_text("digests")))
+    seed = select(blob.c.id).where(among_texts(blob.c.digest, "digests"))
     content = graph.descendants(seed, "leased")
     return select(blob.c.id, blob.c.digest).where(blob.c.id.in_(select(content.c.id)))
 
@@ -122,7 +122,7 @@ def created() -> Select[int, int | None]:
 
 
 def _live() -> CTE:
-    return graph.reachable("live", each_id("without"))
+    return graph.reachable("live", without="without")
 
 
 def _kept(refs: Select[int], *conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:

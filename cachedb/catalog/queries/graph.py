@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from sqlalchemy import CTE, exists, func, select
 
 from cachedb.catalog.enums import Role, State
+from cachedb.catalog.queries.definition import not_among_ids
 from cachedb.catalog.schema import blob, edge, link, ref
 
 if TYPE_CHECKING:
@@ -49,11 +50,11 @@ def targets(refs: Seed | None = None) -> Select[int]:
     return select(ref.c.target_id.label("id")).where(ref.c.id.in_(select(chosen.c[0])))
 
 
-def reachable(name: str | None = None, without: Select[int] | None = None) -> CTE:
-    """Collect the blobs that some ref reaches, except the refs of the ids `without`."""
+def reachable(name: str | None = None, without: str | None = None) -> CTE:
+    """Collect the blobs that some ref reaches, except the refs of the ids bound as `without`."""
     found = targets()
     if without is not None:
-        found = found.where(ref.c.id.not_in(without))
+        found = found.where(not_among_ids(ref.c.id, without))
     return descendants(found, name)
 
 

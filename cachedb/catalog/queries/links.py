@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, select
 
 from cachedb.catalog.enums import Role, State
 from cachedb.catalog.queries import graph
-from cachedb.catalog.queries.definition import defines, each_id, each_text
+from cachedb.catalog.queries.definition import among_ids, among_texts, defines
 from cachedb.catalog.schema import blob, edge, link
 from cachedb.catalog.statements import links
 
@@ -27,7 +27,7 @@ def children() -> Select[*tuple[Any, ...]]:
     """Select the descriptors in documents."""
     return (
         select(link.c.parent_id, link.c.child_id, link.c.role, link.c.platform_id)
-        .where(link.c.parent_id.in_(each_id("parents")), link.c.role != int(Role.SUBJECT))
+        .where(among_ids(link.c.parent_id, "parents"), link.c.role != int(Role.SUBJECT))
         .order_by(link.c.parent_id, link.c.role, link.c.position)
     )
 
@@ -36,7 +36,7 @@ def children() -> Select[*tuple[Any, ...]]:
 def referrers() -> Select[*tuple[Any, ...]]:
     """Select the referrers of documents."""
     about, named = blob.alias("about"), blob.alias("named")
-    subjects = select(named.c.id).where(named.c.digest.in_(each_text("digests")))
+    subjects = select(named.c.id).where(among_texts(named.c.digest, "digests"))
     return (
         select(about.c.digest.label("subject"), blob.c.digest, blob.c.media_type, blob.c.size)
         .join_from(blob, link, link.c.parent_id == blob.c.id)
@@ -55,7 +55,7 @@ def edges() -> Select[int, int]:
     """Select the edges down from documents."""
     return (
         select(edge.c.parent_id, edge.c.child_id)
-        .where(edge.c.parent_id.in_(each_id("parents")))
+        .where(among_ids(edge.c.parent_id, "parents"))
         .order_by(edge.c.parent_id, edge.c.child_id)
     )
 
@@ -74,4 +74,4 @@ def edges_above() -> Select[int, int]:
 @defines(links.OWNERS)
 def owners() -> Select[int]:
     """Select the documents that have an edge down."""
-    return select(edge.c.parent_id).where(edge.c.parent_id.in_(each_id("parents"))).distinct()
+    return select(edge.c.parent_id).where(among_ids(edge.c.parent_id, "parents")).distinct()

@@ -8,7 +8,13 @@ from sqlalchemy import bindparam, func, select, update
 
 from cachedb.catalog.enums import Role
 from cachedb.catalog.queries import blobs, graph
-from cachedb.catalog.queries.definition import defines, each_id, each_text
+from cachedb.catalog.queries.definition import (
+    among_ids,
+    among_texts,
+    defines,
+    each_id,
+    not_among_ids,
+)
 from cachedb.catalog.schema import blob, link, ref, ref_annotation
 from cachedb.catalog.statements import refs
 from cachedb.oci.names import cosign_tag
@@ -37,13 +43,13 @@ def by_name() -> Select[*tuple[Any, ...]]:
 @defines(refs.OF_IDS)
 def of_ids() -> Select[*tuple[Any, ...]]:
     """Select the refs of some ids."""
-    return _refs(ref.c.id.in_(each_id("ids")))
+    return _refs(among_ids(ref.c.id, "ids"))
 
 
 @defines(refs.OF_NAMES)
 def of_names() -> Select[*tuple[Any, ...]]:
     """Select the refs of some names."""
-    return _refs(ref.c.name.in_(each_text("names")))
+    return _refs(among_texts(ref.c.name, "names"))
 
 
 @defines(refs.OF_SHARED_NAMES)
@@ -69,7 +75,7 @@ def tagged() -> Select[*tuple[Any, ...]]:
             ref.c.size,
         )
         .join(blob, blob.c.id == ref.c.target_id)
-        .where(ref.c.id.in_(select(tags.c.id).where(tags.c.tag.in_(each_text("tags")))))
+        .where(ref.c.id.in_(select(tags.c.id).where(among_texts(tags.c.tag, "tags"))))
         .order_by(ref.c.name, blob.c.digest)
     )
 
@@ -158,7 +164,7 @@ def sources() -> Select[*tuple[Any, ...]]:
 @defines(refs.UNNAMED_REFERRERS)
 def unnamed_referrers() -> Select[int, int, str, str]:
     """Select the unnamed refs to referrers that some refs contain."""
-    seed = select(ref.c.target_id).where(ref.c.id.in_(each_id("ids")))
+    seed = select(ref.c.target_id).where(among_ids(ref.c.id, "ids"))
     below = graph.descendants(seed, "below")
     about = blob.alias("about")
     return (
@@ -180,11 +186,11 @@ def unnamed_referrers() -> Select[int, int, str, str]:
 @defines(refs.UNNAMED_WITHIN)
 def unnamed_within() -> Select[*tuple[Any, ...]]:
     """Select the refs without a name that reach part of the content of some refs."""
-    targets = select(ref.c.target_id).where(ref.c.id.in_(each_id("ids")))
+    targets = select(ref.c.target_id).where(among_ids(ref.c.id, "ids"))
     content = graph.descendants(targets, "content")
     return _refs(
         ref.c.name.is_(None),
-        ref.c.id.not_in(each_id("ids")),
+        not_among_ids(ref.c.id, "ids"),
         ref.c.target_id.in_(select(content.c.id)),
     )
 
@@ -206,7 +212,7 @@ def tagged_after() -> Select[*tuple[Any, ...]]:
             about.c.id.in_(select(alone.c.id)),
         )
     )
-    return _refs(ref.c.id.in_(attached), ref.c.id.not_in(each_id("ids")))
+    return _refs(ref.c.id.in_(attached), not_among_ids(ref.c.id, "ids"))
 
 
 @defines(refs.NAMES)

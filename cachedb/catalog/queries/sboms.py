@@ -8,7 +8,7 @@ from sqlalchemy import exists, func, select
 
 from cachedb.catalog.enums import DOCUMENTS, Kind
 from cachedb.catalog.queries import graph
-from cachedb.catalog.queries.definition import defines, each_id
+from cachedb.catalog.queries.definition import among_ids, defines
 from cachedb.catalog.schema import blob, blob_package, package, ref, sbom
 from cachedb.catalog.statements import sboms
 
@@ -37,7 +37,7 @@ def packages() -> Select[*tuple[Any, ...]]:
             package.c.id,
         )
         .join(package, package.c.id == blob_package.c.package_id)
-        .where(blob_package.c.blob_id.in_(each_id("targets")))
+        .where(among_ids(blob_package.c.blob_id, "targets"))
         .distinct()
         .order_by(package.c.name, package.c.vkey, package.c.id)
     )

@@ -8,7 +8,7 @@ from sqlalchemy import Text, case, cast, func, select, union
 
 from cachedb.catalog.enums import Kind, Role, State
 from cachedb.catalog.queries import graph
-from cachedb.catalog.queries.definition import defines, each_id
+from cachedb.catalog.queries.definition import among_ids, defines, each_id
 from cachedb.catalog.schema import blob, config, edge, link, platform, ref
 from cachedb.catalog.statements import reports, usage
 
@@ -193,4 +193,4 @@ def report_layers() -> Select[int, str]:
 @defines(reports.BLOBS)
 def report_blobs() -> Select[*tuple[Any, ...]]:
     """Select the digests and kinds of some blobs."""
-    return select(blob.c.id, blob.c.digest, blob.c.kind).where(blob.c.id.in_(each_id("ids")))
+    return select(blob.c.id, blob.c.digest, blob.c.kind).where(among_ids(blob.c.id, "ids"))

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from cachedb.catalog.enums import Kind, Role, State
 from cachedb.catalog.queries import graph
 from cachedb.catalog.queries.blobs import has_state
-from cachedb.catalog.queries.definition import defines, each_id
+from cachedb.catalog.queries.definition import among_ids, defines
 from cachedb.catalog.schema import blob, link, ref
 from cachedb.catalog.statements import validation
 
@@ -24,7 +24,7 @@ def faults() -> Select[*tuple[Any, ...]]:
         select(link.c.parent_id, blob.c.digest, blob.c.state)
         .join(blob, blob.c.id == link.c.child_id)
         .where(
-            link.c.parent_id.in_(each_id("parents")),
+            among_ids(link.c.parent_id, "parents"),
             link.c.role.in_([int(Role.CONFIG), int(Role.LAYER)]),
             has_state(State.MISSING, State.CORRUPT, State.ABSENT),
         )
@@ -35,7 +35,7 @@ def faults() -> Select[*tuple[Any, ...]]:
 @defines(validation.MISDECLARED)
 def misdeclared() -> Select[*tuple[Any, ...]]:
     """Select the sizes that some documents declare wrongly."""
-    return _misdeclared().where(link.c.parent_id.in_(each_id("parents")))
+    return _misdeclared().where(among_ids(link.c.parent_id, "parents"))
 
 
 @defines(validation.CONFIG_PROBLEMS)
@@ -45,7 +45,7 @@ def config_problems() -> Select[*tuple[Any, ...]]:
         select(link.c.parent_id.label("id"), blob.c.problem)
         .join(blob, blob.c.id == link.c.child_id)
         .where(
-            link.c.parent_id.in_(each_id("parents")),
+            among_ids(link.c.parent_id, "parents"),
             link.c.role == int(Role.CONFIG),
             blob.c.kind == int(Kind.CONFIG),
             blob.c.problem.is_not(None),
@@ -81,14 +81,14 @@ def misdeclared_refs() -> Select[*tuple[Any, ...]]:
 @defines(validation.MISDECLARED_REFS_OF)
 def misdeclared_refs_of() -> Select[*tuple[Any, ...]]:
     """Select the sizes of some blobs that index.json declares wrongly."""
-    return misdeclared_refs().where(ref.c.target_id.in_(each_id("targets")))
+    return misdeclared_refs().where(among_ids(ref.c.target_id, "targets"))
 
 
 @defines(validation.PROBLEMS)
 def problems() -> Select[int, str | None]:
     """Select the problems of documents."""
     return select(blob.c.id, blob.c.problem).where(
-        blob.c.id.in_(each_id("targets")), blob.c.problem.is_not(None)
+        among_ids(blob.c.id, "targets"), blob.c.problem.is_not(None)
     )
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, exists, select, update
 from cachedb.catalog.enums import Reading, State
 from cachedb.catalog.queries import graph
 from cachedb.catalog.queries.blobs import has_state
-from cachedb.catalog.queries.definition import defines, each_id, each_text
+from cachedb.catalog.queries.definition import among_ids, among_texts, defines, each_id
 from cachedb.catalog.schema import blob
 from cachedb.catalog.statements import verification
 
@@ -57,7 +57,7 @@ def intact() -> Select[*tuple[Any, ...]]:
     return (
         select(blob.c.digest, blob.c.touched)
         .where(
-            blob.c.digest.in_(each_text("digests")),
+            among_texts(blob.c.digest, "digests"),
             blob.c.state == int(State.PRESENT),
             blob.c.verified.is_not(None),
             blob.c.touched.is_not(None),
@@ -71,7 +71,7 @@ def arrived() -> Update:
     """Record the time at which blobs were hashed."""
     return (
         update(blob)
-        .where(blob.c.digest.in_(each_text("digests")))
+        .where(among_texts(blob.c.digest, "digests"))
         .values(verified=bindparam("moment"))
     )
 
@@ -79,13 +79,13 @@ def arrived() -> Update:
 @defines(verification.STORED)
 def stored() -> Select[int, int | None]:
     """Select the times of some rows."""
-    return select(blob.c.id, blob.c.touched).where(blob.c.id.in_(each_id("ids")))
+    return select(blob.c.id, blob.c.touched).where(among_ids(blob.c.id, "ids"))
 
 
 @defines(verification.VERIFIED)
 def verified() -> Update:
     """Record the time at which files were intact."""
-    return update(blob).where(blob.c.id.in_(each_id("ids"))).values(verified=bindparam("moment"))
+    return update(blob).where(among_ids(blob.c.id, "ids")).values(verified=bindparam("moment"))
 
 
 @defines(verification.HEALED)

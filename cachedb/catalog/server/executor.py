@@ -8,10 +8,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from psycopg import errors, sql
-from psycopg.adapt import Loader
+from psycopg.adapt import Dumper, Loader
 
 from cachedb.catalog.executor import Connection
 from cachedb.catalog.server.schemas import schema_revision
+from cachedb.catalog.statement import BoundList
 from cachedb.patterns import lazy
 
 if TYPE_CHECKING:
@@ -141,9 +142,17 @@ class _Number(Loader):
         return float(text) if "." in text else int(text)
 
 
+class _ListDumper(Dumper):
+    """A list, of the type of array that the statement casts it to."""
+
+    def dump(self, obj: BoundList) -> bytes:
+        return obj.array.encode()
+
+
 def prepare(driver: psycopg.Connection[Any]) -> None:
-    """Make a connection return the types of Python that SQLite's driver returns."""
+    """Make a connection take and return the types of Python that SQLite's driver does."""
     driver.prepare_threshold = None
+    driver.adapters.register_dumper(BoundList, _ListDumper)
     driver.adapters.register_loader("bool", _Truth)
     driver.adapters.register_loader("numeric", _Number)
 

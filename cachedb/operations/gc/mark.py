@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.database_file import FileVersion
     from cachedb.catalog.enums import Kind
-    from cachedb.catalog.executor import Connection
+    from cachedb.catalog.executor import Bound, Connection
     from cachedb.catalog.statement import Rows
     from cachedb.catalog.statements.garbage import KeptRow
     from cachedb.layout import Layout
@@ -250,7 +250,7 @@ def kept_besides(catalog: Catalog, ref_ids: Collection[int]) -> list[Kept]:
         return _kept(connection, statements.KEPT_BESIDES, refs=many(ref_ids))
 
 
-def _kept(connection: Connection, statement: Rows[KeptRow], **values: str) -> list[Kept]:
+def _kept(connection: Connection, statement: Rows[KeptRow], **values: Bound) -> list[Kept]:
     return [
         Kept(
             digest=codecs.digest(row.digest),

@@ -28,7 +28,7 @@ from cachedb.records import NamedTuple, Record
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from cachedb.catalog.executor import Connection
+    from cachedb.catalog.executor import Bound, Connection
     from cachedb.catalog.statement import Rows
     from cachedb.catalog.statements.refs import RefRow
 
@@ -364,9 +364,7 @@ def _by_prefix(connection: Connection, text: str) -> list[Root]:
     return [*found.values(), *(root for root in unnamed if root.blob_id not in found)]
 
 
-def _refs(
-    connection: Connection, statement: Rows[RefRow], **values: str | int | None
-) -> list[Root]:
+def _refs(connection: Connection, statement: Rows[RefRow], **values: Bound) -> list[Root]:
     return [
         # By position, in the order of the fields: a third of the time of keywords.
         Root(

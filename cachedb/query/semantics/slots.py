@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from cachedb.catalog.enums import Kind, Role, State
+from cachedb.catalog.statement import many
 from cachedb.query.semantics.globs import Glob, Wildcard
 from cachedb.query.semantics.values import (
     AffixTest,
@@ -374,17 +375,21 @@ class SlotTable:
 
 
 def derive(part: str, value: Any) -> Any:
-    """Make a parameter of a statement from a value; of a tuple, one JSON list.
+    """Make a parameter of a statement from a value; from a tuple, one bound list.
 
     Raises:
         KeyError: There is no such part.
     """
+    if part == ROWS:
+        return json.dumps(value, ensure_ascii=False)
     derivation = _version_key(part) if part.startswith(_VERSION) else _PARTS[part]
     if isinstance(value, tuple):
-        return json.dumps([derivation(each) for each in value], ensure_ascii=False)
+        return many(derivation(each) for each in value)
     return derivation(value)
 
 
+ROWS: Final = "rows"
+"""The part that is a tuple of rows, as JSON."""
 _VERSION: Final = "version_"
 
 

@@ -60,7 +60,7 @@ class _Globbed(_Condition):
 
 
 class _Among(_Condition):
-    """Arguments: a column, a JSON list of values."""
+    """Arguments: a column, a bound list of values."""
 
     name = "among"
     inherit_cache = True
@@ -124,9 +124,8 @@ def _among(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
 def _among_in_postgresql(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
     column, values = element.clauses
     kind = compiler.dialect.type_compiler_instance.process(column.type)
-    listed = f"json_array_elements_text(CAST({compiler.process(values, **options)} AS JSON))"
-    cast = f"SELECT CAST(one.value AS {kind}) FROM {listed} AS one(value)"  # noqa: S608  (a parameter)
-    return f"({compiler.process(column, **options)} IN ({cast}))"
+    listed = f"CAST({compiler.process(values, **options)} AS {kind}[])"
+    return f"({compiler.process(column, **options)} = ANY ({listed}))"
 
 
 @compiles(_InCodePoints)

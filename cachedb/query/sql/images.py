@@ -14,6 +14,7 @@ from sqlalchemy import BigInteger, cast, func, select, union_all
 
 from cachedb.catalog.queries.definition import each_row
 from cachedb.catalog.schema import ref
+from cachedb.query.semantics.slots import ROWS
 from cachedb.query.sql.dialect import parameter_name
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class SplitImages:
 
     def __init__(self, slot: Slot) -> None:
         columns = {"ref_id": BigInteger(), "image_id": BigInteger(), "entry_id": BigInteger()}
-        bound = each_row(parameter_name(slot), **columns).subquery("bound")
+        bound = each_row(parameter_name(slot, ROWS), **columns).subquery("bound")
         # Cast: SQLite makes no index for a column without a type.
         typed = [cast(bound.c[name], kind).label(name) for name, kind in columns.items()]
         self.entries: CTE = select(*typed).cte("split")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from cachedb.catalog.statement import BoundList
 from cachedb.patterns import lazy
 from cachedb.query.semantics.describe import describe_query
 from cachedb.query.sql.compile import select_rows
@@ -60,8 +61,15 @@ def explain(checked: CheckedQuery, dialect: str) -> Explanation:
         sets=found.sets,
         notes=checked.notes,
         sql=statement.text,
-        parameters=statement.bind(checked.values),
+        parameters=tuple(_shown(each, dialect) for each in statement.bind(checked.values)),
     )
+
+
+def _shown(value: Any, dialect: str) -> Any:
+    """Return a bound value as a user can type it."""
+    if not isinstance(value, BoundList):
+        return value
+    return value.json if dialect == "sqlite" else value.array
 
 
 def query_plan(checked: CheckedQuery, dialect: str, execute: Execute) -> tuple[Any, ...]:

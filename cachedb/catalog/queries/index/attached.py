@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import case, func, or_, select, union_all
 
+from cachedb.catalog.queries.definition import among_ids
 from cachedb.catalog.schema import blob, ref, ref_annotation
 from cachedb.oci.names import cosign_tag
 from cachedb.oci.names.entry_name import IMAGE_KINDS, KIND
@@ -44,10 +45,10 @@ def pairs(sort: Attachments) -> CompoundSelect[int, int]:
     return union_all(by_tag, _by_kind(sort.kinds))
 
 
-def pairs_from(sort: Attachments, manifests: Select[int]) -> CompoundSelect[int, int]:
-    """Pair some attached manifests with their subjects; costs lookups in indexes."""
+def pairs_from(sort: Attachments, manifests: str) -> CompoundSelect[int, int]:
+    """Pair the attached manifests of bound ids with their subjects; costs lookups in indexes."""
     by_tag = _by_tag(sort.suffixes).where(_has_suffix(ref, sort.suffixes))
-    is_chosen = ref.c.target_id.in_(manifests)
+    is_chosen = among_ids(ref.c.target_id, manifests)
     return union_all(by_tag.where(is_chosen), _by_kind(sort.kinds).where(is_chosen))
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, select
 
-from cachedb.catalog.queries.definition import defines, each_id
+from cachedb.catalog.queries.definition import among_ids, defines
 from cachedb.catalog.schema import annotation, config, env, label, platform
 from cachedb.catalog.statements.index import documents
 
@@ -53,22 +53,22 @@ def insert_env() -> Insert:
 @defines(documents.DELETE_ANNOTATIONS)
 def delete_annotations() -> Delete:
     """Delete annotations of documents."""
-    return delete(annotation).where(annotation.c.blob_id.in_(each_id("ids")))
+    return delete(annotation).where(among_ids(annotation.c.blob_id, "ids"))
 
 
 @defines(documents.DELETE_CONFIGS)
 def delete_configs() -> Delete:
     """Delete image configurations."""
-    return delete(config).where(config.c.blob_id.in_(each_id("ids")))
+    return delete(config).where(among_ids(config.c.blob_id, "ids"))
 
 
 @defines(documents.DELETE_LABELS)
 def delete_labels() -> Delete:
     """Delete labels of image configurations."""
-    return delete(label).where(label.c.blob_id.in_(each_id("ids")))
+    return delete(label).where(among_ids(label.c.blob_id, "ids"))
 
 
 @defines(documents.DELETE_ENV)
 def delete_env() -> Delete:
     """Delete environment variables."""
-    return delete(env).where(env.c.blob_id.in_(each_id("ids")))
+    return delete(env).where(among_ids(env.c.blob_id, "ids"))

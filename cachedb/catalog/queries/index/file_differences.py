@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Integer, and_, bindparam, literal_column, null, or_, select, union_all
 
 from cachedb.catalog.files.file_codes import ENTRY_BITS, FileKind
-from cachedb.catalog.queries.definition import defines, each_id
+from cachedb.catalog.queries.definition import among_ids, defines, each_id
 from cachedb.catalog.schema.file_tables import (
     attributes,
     entry,
@@ -70,7 +70,7 @@ def _hidden_in(side: str, other: str) -> Select[*tuple[Any, ...]]:
         .join(entry, entry.c.id == hidden.c.entry_id)
         .where(
             hidden.c.image_id == bindparam(other),
-            entry.c.id.op(">>")(_BITS).in_(each_id("shared")),
+            among_ids(entry.c.id.op(">>")(_BITS), "shared"),
             ~_is_hidden(side),
         )
     )

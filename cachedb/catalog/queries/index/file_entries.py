@@ -9,7 +9,7 @@ from sqlalchemy import Integer, and_, bindparam, delete, func, insert, literal_c
 from cachedb.catalog.enums import Role, State
 from cachedb.catalog.files.file_codes import NAME_BITS
 from cachedb.catalog.queries import graph
-from cachedb.catalog.queries.definition import defines, each_id, each_text
+from cachedb.catalog.queries.definition import among_ids, among_texts, defines, each_id
 from cachedb.catalog.schema import blob, link, ref
 from cachedb.catalog.schema.file_tables import (
     ancestor,
@@ -77,13 +77,13 @@ def images_of_layer() -> Select[int]:
 @defines(files.PLACED)
 def placed() -> Select[*tuple[Any, ...]]:
     """Select placed entries by path."""
-    return _placed().where(entry.c.path_id.in_(each_id("ids")), entry.c.id < 0)
+    return _placed().where(among_ids(entry.c.path_id, "ids"), entry.c.id < 0)
 
 
 @defines(files.STORED)
 def stored() -> Select[*tuple[Any, ...]]:
     """Select placed entries by id."""
-    return _placed().where(entry.c.id.in_(each_id("ids")))
+    return _placed().where(among_ids(entry.c.id, "ids"))
 
 
 def _placed() -> Select[*tuple[Any, ...]]:
@@ -103,7 +103,7 @@ def some_linked() -> Select[int, int]:
     """Select hard links of an image."""
     found = select(linked.c.entry_id, linked.c.origin_id)
     of_image = linked.c.image_id == bindparam("image")
-    return found.where(of_image, linked.c.entry_id.in_(each_id("ids"))).order_by(linked.c.entry_id)
+    return found.where(of_image, among_ids(linked.c.entry_id, "ids")).order_by(linked.c.entry_id)
 
 
 @defines(files.ATTRIBUTES)
@@ -119,7 +119,7 @@ def all_attributes() -> Select[*tuple[Any, ...]]:
 def ancestors() -> Select[int, str]:
     """Select ancestors by path; scans the table."""
     found = select(ancestor.c.id, ancestor.c.path)
-    return found.where(ancestor.c.path.in_(each_text("paths"))).order_by(ancestor.c.id)
+    return found.where(among_texts(ancestor.c.path, "paths")).order_by(ancestor.c.id)
 
 
 @defines(files.DIRECTORIES)
@@ -127,7 +127,7 @@ def directories() -> Select[int, str]:
     """Select directories by path; scans the table, which has one row per directory."""
     whole = path_of_directory()
     found = select(directory.c.id, whole.label("path")).join(ancestor, is_ancestor())
-    return found.where(whole.in_(each_text("paths"))).order_by(directory.c.id)
+    return found.where(among_texts(whole, "paths")).order_by(directory.c.id)
 
 
 @defines(files.PATHS)
@@ -164,7 +164,7 @@ def entries() -> Select[*tuple[Any, ...]]:
 @defines(files.SOME_ENTRIES)
 def some_entries() -> Select[*tuple[Any, ...]]:
     """Select entries by id with all of their columns."""
-    return _whole_entries().where(entry.c.id.in_(each_id("ids")))
+    return _whole_entries().where(among_ids(entry.c.id, "ids"))
 
 
 def _whole_entries() -> Select[*tuple[Any, ...]]:
@@ -203,7 +203,7 @@ def xattrs() -> Select[int, str, bytes]:
 @defines(files.SOME_XATTRS)
 def some_xattrs() -> Select[int, str, bytes]:
     """Select the extended attributes of entries by id."""
-    return _xattrs().where(entry_xattr.c.entry_id.in_(each_id("ids")))
+    return _xattrs().where(among_ids(entry_xattr.c.entry_id, "ids"))
 
 
 def _xattrs() -> Select[int, str, bytes]:
@@ -343,7 +343,7 @@ def add_linked() -> Insert:
 @defines(files.DELETE_LAYERS)
 def delete_layers() -> Delete:
     """Delete layers."""
-    return delete(indexed_layer).where(indexed_layer.c.id.in_(each_id("ids")))
+    return delete(indexed_layer).where(among_ids(indexed_layer.c.id, "ids"))
 
 
 @defines(files.DELETE_ENTRIES)
@@ -367,19 +367,19 @@ def delete_xattrs() -> Delete:
 @defines(files.DELETE_HIDDEN)
 def delete_hidden() -> Delete:
     """Delete the hidden entries of images."""
-    return delete(hidden).where(hidden.c.image_id.in_(each_id("ids")))
+    return delete(hidden).where(among_ids(hidden.c.image_id, "ids"))
 
 
 @defines(files.DELETE_PLACEMENTS)
 def delete_placements() -> Delete:
     """Delete what images place."""
-    return delete(placement).where(placement.c.image_id.in_(each_id("ids")))
+    return delete(placement).where(among_ids(placement.c.image_id, "ids"))
 
 
 @defines(files.DELETE_LINKED)
 def delete_linked() -> Delete:
     """Delete the hard links of images."""
-    return delete(linked).where(linked.c.image_id.in_(each_id("ids")))
+    return delete(linked).where(among_ids(linked.c.image_id, "ids"))
 
 
 @defines(files.DELETE_UNUSED_ENTRIES)
@@ -409,7 +409,7 @@ def delete_unused_xattrs() -> Delete:
 @defines(files.DELETE_IMAGES)
 def delete_images() -> Delete:
     """Delete images."""
-    return delete(shown_image).where(shown_image.c.id.in_(each_id("ids")))
+    return delete(shown_image).where(among_ids(shown_image.c.id, "ids"))
 
 
 @defines(files.DELETE_UNUSED_PATHS)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, delete, exists, func, insert, select
 
 from cachedb.catalog.enums import Role
-from cachedb.catalog.queries.definition import defines, each_id
+from cachedb.catalog.queries.definition import among_ids, defines, not_among_ids
 from cachedb.catalog.schema import edge, link, link_annotation, ref
 from cachedb.catalog.statements.index import links
 from cachedb.oci import attestation
@@ -23,7 +23,7 @@ def layer_claims() -> Select[*tuple[Any, ...]]:
     """Select the claims of links to layers, each once: many images share a base."""
     return (
         select(link.c.child_id, link.c.media_type, link.c.size, link.c.embedded)
-        .where(link.c.child_id.in_(each_id("ids")), link.c.role == int(Role.LAYER))
+        .where(among_ids(link.c.child_id, "ids"), link.c.role == int(Role.LAYER))
         .distinct()
     )
 
@@ -47,7 +47,7 @@ def other_claims() -> Select[*tuple[Any, ...]]:
         link.c.platform_id,
         link.c.embedded,
         is_attestation.label("is_attestation"),
-    ).where(link.c.child_id.in_(each_id("ids")), link.c.role != int(Role.LAYER))
+    ).where(among_ids(link.c.child_id, "ids"), link.c.role != int(Role.LAYER))
 
 
 @defines(links.MANIFESTS)
@@ -55,7 +55,7 @@ def manifests() -> Select[int, int]:
     """Select the manifests that indexes list."""
     return (
         select(link.c.parent_id, link.c.child_id)
-        .where(link.c.parent_id.in_(each_id("ids")), link.c.role == int(Role.MANIFEST))
+        .where(among_ids(link.c.parent_id, "ids"), link.c.role == int(Role.MANIFEST))
         .distinct()
     )
 
@@ -64,7 +64,7 @@ def manifests() -> Select[int, int]:
 def content() -> Select[*tuple[Any, ...]]:
     """Select the links of manifests to their config and their layers."""
     return select(link.c.parent_id, link.c.child_id, link.c.role, link.c.media_type).where(
-        link.c.parent_id.in_(each_id("ids")), link.c.role.in_(_CONTENT)
+        among_ids(link.c.parent_id, "ids"), link.c.role.in_(_CONTENT)
     )
 
 
@@ -72,20 +72,20 @@ def content() -> Select[*tuple[Any, ...]]:
 def of_parents() -> Select[int, int, int]:
     """Select all links of documents."""
     return select(link.c.parent_id, link.c.child_id, link.c.role).where(
-        link.c.parent_id.in_(each_id("ids"))
+        among_ids(link.c.parent_id, "ids")
     )
 
 
 @defines(links.EDGES_FROM)
 def edges_from() -> Select[int, int]:
     """Select the edges that lead from some blobs."""
-    return select(edge.c.parent_id, edge.c.child_id).where(edge.c.parent_id.in_(each_id("ids")))
+    return select(edge.c.parent_id, edge.c.child_id).where(among_ids(edge.c.parent_id, "ids"))
 
 
 @defines(links.CLAIMED_BY_REFS)
 def claimed_by_refs() -> Select[int]:
     """Select those blobs at which refs point."""
-    return select(ref.c.target_id).where(ref.c.target_id.in_(each_id("ids"))).distinct()
+    return select(ref.c.target_id).where(among_ids(ref.c.target_id, "ids")).distinct()
 
 
 @defines(links.CLAIMED_BY_OTHERS)
@@ -93,7 +93,7 @@ def claimed_by_others() -> Select[int]:
     """Select those blobs to which other documents than their own have a link."""
     return (
         select(link.c.child_id)
-        .where(link.c.child_id.in_(each_id("ids")), link.c.parent_id.not_in(each_id("ids")))
+        .where(among_ids(link.c.child_id, "ids"), not_among_ids(link.c.parent_id, "ids"))
         .distinct()
     )
 
@@ -101,19 +101,19 @@ def claimed_by_others() -> Select[int]:
 @defines(links.REACHED_BY)
 def reached_by() -> Select[int]:
     """Select the blobs to which documents have a link."""
-    return select(link.c.child_id).where(link.c.parent_id.in_(each_id("ids"))).distinct()
+    return select(link.c.child_id).where(among_ids(link.c.parent_id, "ids")).distinct()
 
 
 @defines(links.DELETE_EDGES_FROM)
 def delete_edges_from() -> Delete:
     """Delete the edges that lead from some blobs."""
-    return delete(edge).where(edge.c.parent_id.in_(each_id("ids")))
+    return delete(edge).where(among_ids(edge.c.parent_id, "ids"))
 
 
 @defines(links.DELETE_EDGES_TO)
 def delete_edges_to() -> Delete:
     """Delete the edges that lead to some blobs."""
-    return delete(edge).where(edge.c.child_id.in_(each_id("ids")))
+    return delete(edge).where(among_ids(edge.c.child_id, "ids"))
 
 
 @defines(links.NEXT_ID)
@@ -143,14 +143,14 @@ def insert_annotations() -> Insert:
 @defines(links.DELETE_ANNOTATIONS)
 def delete_annotations() -> Delete:
     """Delete the annotations of the links of documents."""
-    own = select(link.c.id).where(link.c.parent_id.in_(each_id("ids")))
+    own = select(link.c.id).where(among_ids(link.c.parent_id, "ids"))
     return delete(link_annotation).where(link_annotation.c.link_id.in_(own))
 
 
 @defines(links.DELETE)
 def delete_links() -> Delete:
     """Delete the links of documents."""
-    return delete(link).where(link.c.parent_id.in_(each_id("ids")))
+    return delete(link).where(among_ids(link.c.parent_id, "ids"))
 
 
 @defines(links.DELETE_EDGE)

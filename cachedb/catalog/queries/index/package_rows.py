@@ -18,7 +18,7 @@ from sqlalchemy import (
     select,
 )
 
-from cachedb.catalog.queries.definition import defines, each_id, each_row
+from cachedb.catalog.queries.definition import among_ids, defines, each_row
 from cachedb.catalog.schema import blob_package, package
 from cachedb.catalog.statements.index import package_rows
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 _IDENTITY = ("name", "version", "scheme", "purl", "license", "type")
 _ENTRY = ["blob_id", "package_id", "document_id"]
-_IN = blob_package.c.blob_id.in_(each_id("ids"))
-_BY = blob_package.c.document_id.in_(each_id("ids"))
+_IN = among_ids(blob_package.c.blob_id, "ids")
+_BY = among_ids(blob_package.c.document_id, "ids")
 _BY_IN = (blob_package.c.document_id == bindparam("document_id")) & (
     blob_package.c.blob_id == bindparam("target_id")
 )
@@ -76,9 +76,7 @@ def enter_missing() -> Insert:
             here.c.document_id == bindparam("document_id"),
         )
     )
-    found = select(target, package.c.id, document).where(
-        package.c.id.in_(each_id("ids")), ~is_here
-    )
+    found = select(target, package.c.id, document).where(among_ids(package.c.id, "ids"), ~is_here)
     return insert(blob_package).from_select(_ENTRY, found)
 
 
@@ -152,7 +150,7 @@ def delete_by_in() -> Delete:
 def delete_unnamed() -> Delete:
     """Delete packages that no document names."""
     is_named = exists(select(1).where(blob_package.c.package_id == package.c.id))
-    return delete(package).where(package.c.id.in_(each_id("ids")), ~is_named)
+    return delete(package).where(among_ids(package.c.id, "ids"), ~is_named)
 
 
 def _named(condition: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:

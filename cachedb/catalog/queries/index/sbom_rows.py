@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, delete, func, insert, or_, select, union, union_all, update
 
 from cachedb.catalog.enums import Role, State
-from cachedb.catalog.queries.definition import defines, each_id, each_text
+from cachedb.catalog.queries.definition import among_ids, among_texts, defines
 from cachedb.catalog.queries.index import attached
 from cachedb.catalog.schema import annotation, blob, edge, link, link_annotation, sbom
 from cachedb.catalog.statements.index import sbom_rows
@@ -29,14 +29,14 @@ def unread() -> Select[*tuple[Any, ...]]:
 @defines(sbom_rows.UNREAD_OF)
 def unread_of() -> Select[*tuple[Any, ...]]:
     """Select the unread ones of some documents."""
-    return _unread().where(blob.c.digest.in_(each_text("digests")))
+    return _unread().where(among_texts(blob.c.digest, "digests"))
 
 
 @defines(sbom_rows.OF_IDS)
 def of_ids() -> Select[*tuple[Any, ...]]:
     """Select documents."""
     columns = (sbom.c[name] for name in sbom_rows.SbomRow._fields)
-    return select(*columns).where(sbom.c.document_id.in_(each_id("ids")))
+    return select(*columns).where(among_ids(sbom.c.document_id, "ids"))
 
 
 @defines(sbom_rows.UNREADABLE)
@@ -63,9 +63,9 @@ def all_ids() -> CompoundSelect[int]:
 def called_so() -> CompoundSelect[int]:
     """Select those of some blobs that are documents, or that links declare as such."""
     return union(
-        select(sbom.c.document_id.label("id")).where(sbom.c.document_id.in_(each_id("ids"))),
+        select(sbom.c.document_id.label("id")).where(among_ids(sbom.c.document_id, "ids")),
         select(link.c.child_id.label("id")).where(
-            link.c.child_id.in_(each_id("ids")), _is_of_describing_manifest()
+            among_ids(link.c.child_id, "ids"), _is_of_describing_manifest()
         ),
     )
 
@@ -75,7 +75,7 @@ def listed_by() -> Select[int]:
     """Select the documents of manifests, also of those that an entry attached before."""
     was_read = select(sbom.c.document_id).where(sbom.c.document_id == link.c.child_id)
     return select(link.c.child_id).where(
-        link.c.parent_id.in_(each_id("ids")),
+        among_ids(link.c.parent_id, "ids"),
         _is_of_describing_manifest() | was_read.correlate(link).exists(),
     )
 
@@ -83,13 +83,13 @@ def listed_by() -> Select[int]:
 @defines(sbom_rows.CLAIMS_TO)
 def claims_to() -> Select[*tuple[Any, ...]]:
     """Select the links to documents."""
-    return _claims(link.c.child_id.in_(each_id("ids")))
+    return _claims(among_ids(link.c.child_id, "ids"))
 
 
 @defines(sbom_rows.CLAIMS_OF)
 def claims_of() -> Select[*tuple[Any, ...]]:
     """Select the links of manifests to documents."""
-    return _claims(link.c.parent_id.in_(each_id("ids")))
+    return _claims(among_ids(link.c.parent_id, "ids"))
 
 
 @defines(sbom_rows.DESCRIBED_BY)
@@ -97,10 +97,10 @@ def described_by() -> CompoundSelect[*tuple[Any, ...]]:
     """Select the subjects of manifests."""
     return union_all(
         *(
-            pairs.where(pairs.selected_columns[0].in_(each_id("ids")), _HAS_FILE)
+            pairs.where(among_ids(pairs.selected_columns[0], "ids"), _HAS_FILE)
             for pairs in (_subjects(), _siblings())
         ),
-        _attached(attached.pairs_from(attached.DOCUMENTS, each_id("ids"))).where(_HAS_FILE),
+        _attached(attached.pairs_from(attached.DOCUMENTS, "ids")).where(_HAS_FILE),
     )
 
 
@@ -109,11 +109,11 @@ def describing() -> CompoundSelect[*tuple[Any, ...]]:
     """Select the manifests that are about blobs."""
     return union_all(
         *(
-            pairs.where(pairs.selected_columns[1].in_(each_id("ids")), _HAS_FILE)
+            pairs.where(among_ids(pairs.selected_columns[1], "ids"), _HAS_FILE)
             for pairs in (_subjects(), _siblings())
         ),
         _attached(attached.pairs(attached.DOCUMENTS)).where(
-            blob.c.id.in_(each_id("ids")), _HAS_FILE
+            among_ids(blob.c.id, "ids"), _HAS_FILE
         ),
     )
 
@@ -124,9 +124,9 @@ def near() -> CompoundSelect[int]:
     found = []
     for pairs in (_subjects(), _siblings()):
         manifest, target = pairs.selected_columns
-        found.append(pairs.with_only_columns(manifest).where(target.in_(each_id("ids"))))
+        found.append(pairs.with_only_columns(manifest).where(among_ids(target, "ids")))
     named = attached.pairs(attached.DOCUMENTS).cte("attached")
-    found.append(select(named.c.manifest_id).where(named.c.target_id.in_(each_id("ids"))))
+    found.append(select(named.c.manifest_id).where(among_ids(named.c.target_id, "ids")))
     return union_all(*found)
 
 
@@ -169,7 +169,7 @@ def set_corrupt() -> Update:
 @defines(sbom_rows.DELETE)
 def delete_documents() -> Delete:
     """Delete documents."""
-    return delete(sbom).where(sbom.c.document_id.in_(each_id("ids")))
+    return delete(sbom).where(among_ids(sbom.c.document_id, "ids"))
 
 
 def _claims(condition: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
-from cachedb.catalog.queries.definition import defines, each_id, each_text
+from cachedb.catalog.queries.definition import among_ids, among_texts, defines
 from cachedb.catalog.schema import blob
 from cachedb.catalog.statements.index import stored_blobs
 
@@ -25,19 +25,19 @@ def files() -> Select[*tuple[Any, ...]]:
 @defines(stored_blobs.NAMES_OF)
 def names_of() -> Select[int, str]:
     """Select the ids of some digests."""
-    return select(blob.c.id, blob.c.digest).where(blob.c.digest.in_(each_text("digests")))
+    return select(blob.c.id, blob.c.digest).where(among_texts(blob.c.digest, "digests"))
 
 
 @defines(stored_blobs.OF_DIGESTS)
 def of_digests() -> Select[*tuple[Any, ...]]:
     """Select the rows of some digests."""
-    return _rows().where(blob.c.digest.in_(each_text("digests")))
+    return _rows().where(among_texts(blob.c.digest, "digests"))
 
 
 @defines(stored_blobs.OF_IDS)
 def of_ids() -> Select[*tuple[Any, ...]]:
     """Select the rows of some ids."""
-    return _rows().where(blob.c.id.in_(each_id("ids")))
+    return _rows().where(among_ids(blob.c.id, "ids"))
 
 
 @defines(stored_blobs.NEXT_ID)
@@ -62,7 +62,7 @@ def update_row() -> Update:
 @defines(stored_blobs.DELETE)
 def delete_rows() -> Delete:
     """Delete some rows."""
-    return delete(blob).where(blob.c.id.in_(each_id("ids")))
+    return delete(blob).where(among_ids(blob.c.id, "ids"))
 
 
 def _rows() -> Select[*tuple[Any, ...]]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
 
-from cachedb.catalog.queries.definition import defines, each_id
+from cachedb.catalog.queries.definition import among_ids, defines
 from cachedb.catalog.schema import blob, ref, ref_annotation
 from cachedb.catalog.statements.index import stored_refs
 from cachedb.oci.names.cosign_tag import SUFFIXES
@@ -33,7 +33,7 @@ def between() -> Select[*tuple[Any, ...]]:
 def on_targets() -> Select[*tuple[Any, ...]]:
     """Select what refs declare about some blobs."""
     columns = (ref.c[name] for name in stored_refs.RefClaim._fields)
-    return select(*columns).where(ref.c.target_id.in_(each_id("ids")))
+    return select(*columns).where(among_ids(ref.c.target_id, "ids"))
 
 
 @defines(stored_refs.ATTACHABLE)
@@ -89,7 +89,7 @@ def shift_refs() -> Update:
 @defines(stored_refs.DELETE)
 def delete_refs() -> Delete:
     """Delete refs."""
-    return delete(ref).where(ref.c.id.in_(each_id("ids")))
+    return delete(ref).where(among_ids(ref.c.id, "ids"))
 
 
 @defines(stored_refs.INSERT_ANNOTATIONS)
@@ -101,4 +101,4 @@ def insert_annotations() -> Insert:
 @defines(stored_refs.DELETE_ANNOTATIONS)
 def delete_annotations() -> Delete:
     """Delete the annotations of refs."""
-    return delete(ref_annotation).where(ref_annotation.c.ref_id.in_(each_id("ids")))
+    return delete(ref_annotation).where(among_ids(ref_annotation.c.ref_id, "ids"))

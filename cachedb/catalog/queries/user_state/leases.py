@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, insert, select
 
-from cachedb.catalog.queries.definition import defines, each_text
+from cachedb.catalog.queries.definition import among_texts, defines
 from cachedb.catalog.schema import lease, lease_item
 from cachedb.catalog.statements import leases
 
@@ -55,10 +55,10 @@ def insert_items() -> Insert:
 @defines(leases.DELETE_ITEMS)
 def delete_items() -> Delete:
     """Delete the digests that leases hold."""
-    return delete(lease_item).where(lease_item.c.lease_id.in_(each_text("lease_ids")))
+    return delete(lease_item).where(among_texts(lease_item.c.lease_id, "lease_ids"))
 
 
 @defines(leases.DELETE)
 def delete_leases() -> Delete:
     """Delete leases."""
-    return delete(lease).where(lease.c.id.in_(each_text("lease_ids")))
+    return delete(lease).where(among_texts(lease.c.id, "lease_ids"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, bindparam, case, delete, func, insert, not_, or_, select, update
 
 from cachedb.catalog.enums import State
-from cachedb.catalog.queries.definition import defines, each_text
+from cachedb.catalog.queries.definition import among_texts, defines
 from cachedb.catalog.schema import (
     blob,
     lease,
@@ -69,7 +69,7 @@ def lease_items() -> Select[str, str]:
 @defines(user_state.IDS)
 def ids() -> Select[str, int]:
     """Select the ids of digests."""
-    return select(blob.c.digest, blob.c.id).where(blob.c.digest.in_(each_text("digests")))
+    return select(blob.c.digest, blob.c.id).where(among_texts(blob.c.digest, "digests"))
 
 
 @defines(user_state.SET_NAME)
@@ -121,7 +121,7 @@ def insert_pins() -> Insert:
 @defines(user_state.DELETE_PINS)
 def delete_pins() -> Delete:
     """Delete pins."""
-    return delete(pin).where(pin.c.key.in_(each_text("keys")))
+    return delete(pin).where(among_texts(pin.c.key, "keys"))
 
 
 @defines(user_state.MARK_PINNED)

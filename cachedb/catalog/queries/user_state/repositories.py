@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Text, bindparam, cast, delete, insert, select
 
-from cachedb.catalog.queries.definition import defines, each_id, each_text
+from cachedb.catalog.queries.definition import among_ids, among_texts, defines
 from cachedb.catalog.schema import blob, repository_blob
 from cachedb.catalog.statements import repositories
 
 if TYPE_CHECKING:
     from sqlalchemy import Delete, Insert, Select
 
-_IS_OF_DIGESTS = blob.c.digest.in_(each_text("digests"))
+_IS_OF_DIGESTS = among_texts(blob.c.digest, "digests")
 
 
 @defines(repositories.IN_REGISTRY)
@@ -63,4 +63,4 @@ def forget() -> Delete:
 @defines(repositories.FORGET_BLOBS)
 def forget_blobs() -> Delete:
     """Delete the rows of some blobs."""
-    return delete(repository_blob).where(repository_blob.c.blob_id.in_(each_id("ids")))
+    return delete(repository_blob).where(among_ids(repository_blob.c.blob_id, "ids"))
