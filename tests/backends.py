@@ -97,7 +97,8 @@ def chosen(request: pytest.FixtureRequest) -> str:
 def catalogs_in(server: Server) -> Iterator[None]:
     """Keep the catalogs of all caches that are opened without a URL in a server.
 
-    Each is a schema of its own, named by the identifier in the layout.
+    Each is a schema of its own, named by the identifier in the layout. Commands in other processes
+    keep theirs there too.
     """
     open_file, file_of = open_catalog.open_catalog, open_catalog.place_of
 
@@ -110,4 +111,5 @@ def catalogs_in(server: Server) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(open_catalog, "open_catalog", opened)
         patched.setattr(open_catalog, "place_of", place)
+        patched.setenv("CACHEDB_CATALOG", server.url())
         yield

@@ -2,9 +2,12 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
+
+import psycopg
+from psycopg import sql
 
 from cachedb.catalog import connect
 from cachedb.catalog.waiting_connection import WaitingConnection
@@ -42,5 +45,26 @@ def counting_statements(count: Callable[[], object]) -> Iterator[None]:
     with (
         mock.patch.object(WaitingConnection, "execute", execute),
         mock.patch.object(WaitingConnection, "executemany", executemany),
+        _counting_in_servers(count),
     ):
+        yield
+
+
+@contextmanager
+def _counting_in_servers(count: Callable[[], object]) -> Iterator[None]:
+    """Call `count` once for each statement of a server and for each COPY."""
+
+    def counted(name: str) -> Callable[..., Any]:
+        run = getattr(psycopg.Cursor, name)
+
+        def call(cursor: Any, text: str | sql.Composed, /, *values: Any, **options: Any) -> Any:
+            if not (text if isinstance(text, str) else text.as_string()).startswith(_ENDS):
+                count()
+            return run(cursor, text, *values, **options)
+
+        return call
+
+    with ExitStack() as patches:
+        for name in ("execute", "executemany", "copy"):
+            patches.enter_context(mock.patch.object(psycopg.Cursor, name, counted(name)))
         yield

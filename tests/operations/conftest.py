@@ -37,6 +37,15 @@ ONLY_ON_SQLITE = {
     "test_packages.test_a_cache_that_may_only_be_read_has_packages_too": (
         "a catalog in memory, which a cache has whose identifier cannot be written"
     ),
+    "test_pins.test_a_pin_outlives_the_private_folder": (
+        "a cache without its identifier, whose catalog in a server has to be attached"
+    ),
+    "test_queries.test_a_query_that_takes_too_long_is_interrupted": (
+        "a PRAGMA; limits in a server are in tests/catalog/test_interrupted_statements"
+    ),
+    "test_shared_indexes.test_a_manifest_that_is_listed_many_times_costs_no_more_than_that": (
+        _INSTRUCTIONS
+    ),
     "test_uses.test_a_use_costs_no_fsync_and_no_transaction": "the bytes of its file",
     "test_index_files.test_an_index_of_another_version_is_made_anew": _FILE_OF_FILES,
     "test_index_files.test_a_database_of_another_program_is_left_alone": _FILE_OF_FILES,
