@@ -139,11 +139,8 @@ def _listed(
 
 
 def _end(found: Verification, repairs: Sequence[Repair] | None) -> None:
-    if repairs is None:
-        amiss = len(found.findings)
-    else:
-        amiss = sum(each.source is None for each in repairs)
-    amiss += found.unlisted
+    left = found.findings if repairs is None else [r for r in repairs if r.source is None]
+    amiss = len(left) + found.unlisted
     if amiss:
         raise ValidationFailed(
             f"corrupt or missing: {output.count(amiss, 'blob')}",
