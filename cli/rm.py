@@ -29,7 +29,8 @@ from cachedb.cli.render import output
 from cachedb.cli.render.actions import print_items
 from cachedb.cli.render.removals import (
     REMOVALS,
-    print_names_that_stay,
+    print_outcome,
+    print_removed,
     raise_registry_error,
     rows_of_others,
     rows_of_removal,
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 
     from cachedb.cache import Cache
     from cachedb.operations.gc.remove import RemovalPlan
-    from cachedb.operations.read.resolve import Root
     from cachedb.operations.transfer.remote_inspect import Published
     from cachedb.query.syntax.tree import Query
 
@@ -114,7 +114,7 @@ def command(
         removed = plan.roots if dry_run else opened.remove(plan)
     entries = len(removed) + len(plan.unreadable)
     if quiet or form is Format.TABLE:
-        _print_removed(plan, removed, quiet=quiet)
+        print_removed(plan, removed, quiet=quiet)
     else:
         rows = [
             *rows_of_removal(removed, answers, is_done=not dry_run),
@@ -124,20 +124,9 @@ def command(
         summary = {"removed": entries, "freeable": plan.freed, "is_dry_run": dry_run}
         print_items(REMOVALS, rows, summary, form)
     if not quiet:
-        _print_outcome(plan, answers, entries, is_done=not dry_run)
+        print_outcome(plan, answers, entries, is_done=not dry_run)
         output.print_shared_blobs(held)
     raise_registry_error(answers)
-
-
-def _print_removed(plan: RemovalPlan, removed: Sequence[Root], *, quiet: bool) -> None:
-    if quiet:
-        output.print_digests(root.digest for root in removed)
-        output.print_digests(entry.digest for entry in plan.unreadable)
-        return
-    for root in removed:
-        output.print_stdout(f"{output.show(root.name or '<none>')}  {root.digest}")
-    for entry in plan.unreadable:
-        output.print_stdout(f"<unreadable>  {entry.address}")
 
 
 def _print_if_empty(opened: Cache, query: Query | None, plan: RemovalPlan, *, quiet: bool) -> None:
@@ -150,13 +139,3 @@ def _confirm(plan: RemovalPlan) -> None:
     for root in plan.roots:
         output.print_stderr(f"{root.name or '<none>'}  {root.digest}")
     confirm(f"remove {output.count(len(plan.roots), 'name')}")
-
-
-def _print_outcome(
-    plan: RemovalPlan, answers: Sequence[Published], names: int, *, is_done: bool
-) -> None:
-    print_names_that_stay(plan, answers)
-    done = "removed" if is_done else "would remove"
-    output.print_stderr(
-        f"{done} {output.count(names, 'name')}; gc can free {output.size(plan.freed)}"
-    )

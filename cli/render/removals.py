@@ -100,7 +100,30 @@ def print_kept(plan: RemovalPlan) -> None:
             output.print_stderr(f"{name}  {root.digest}  (cachedb rm {shlex.quote(name)})")
 
 
-def print_names_that_stay(plan: RemovalPlan, answers: Sequence[Published]) -> None:
+def print_removed(plan: RemovalPlan, removed: Sequence[Root], *, quiet: bool) -> None:
+    """Print the names and unreadable entries that rm has removed, or would remove."""
+    if quiet:
+        output.print_digests(root.digest for root in removed)
+        output.print_digests(entry.digest for entry in plan.unreadable)
+        return
+    for root in removed:
+        output.print_stdout(f"{output.show(root.name or '<none>')}  {root.digest}")
+    for entry in plan.unreadable:
+        output.print_stdout(f"<unreadable>  {entry.address}")
+
+
+def print_outcome(
+    plan: RemovalPlan, answers: Sequence[Published], names: int, *, is_done: bool
+) -> None:
+    """Print which names stay, how many do not, and what gc can free."""
+    _print_names_that_stay(plan, answers)
+    done = "removed" if is_done else "would remove"
+    output.print_stderr(
+        f"{done} {output.count(names, 'name')}; gc can free {output.size(plan.freed)}"
+    )
+
+
+def _print_names_that_stay(plan: RemovalPlan, answers: Sequence[Published]) -> None:
     """Print the names of a removal that do not exist, and those that stay, with the reasons."""
     for error in plan.absent:
         output.print_stderr(f"{error}" + (f" ({error.hint})" if error.hint else ""))
