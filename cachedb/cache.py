@@ -12,6 +12,7 @@ from cachedb.cache_files import CacheFiles
 from cachedb.cache_retention import CacheRetention
 from cachedb.cache_transfers import CacheTransfers
 from cachedb.closing import Closing
+from cachedb.feedback.progress import as_step
 from cachedb.fleet.publishing import CacheFleet
 from cachedb.layout import Layout
 from cachedb.operations.gc.grace import GRACE_SECONDS
@@ -160,7 +161,12 @@ class Cache(CacheTransfers, CacheFiles, CacheRetention, CacheFleet, Closing):
                 yield future, pull.forecast(layout, copy, references, connect, options)
 
     @staticmethod
-    def examine(root: str | PathLike[str], *, catalog: str | None = None) -> Sequence[Finding]:
+    def examine(
+        root: str | PathLike[str],
+        *,
+        catalog: str | None = None,
+        progress: Observer | None = None,
+    ) -> Sequence[Finding]:
         """Diagnose a cache, also one that cannot be opened; changes nothing and takes no lock.
 
         Raises:
@@ -169,6 +175,7 @@ class Cache(CacheTransfers, CacheFiles, CacheRetention, CacheFleet, Closing):
         from cachedb.operations.check import doctor
 
         with Layout.open_as_found(Path(root)) as layout:
+            layout.progress = arguments.observer(progress)
             return doctor.examine(layout, open_catalog.place_of(layout, catalog))
 
     @staticmethod
@@ -265,6 +272,7 @@ class Cache(CacheTransfers, CacheFiles, CacheRetention, CacheFleet, Closing):
 
         saved_queries.forget(self.layout, name)
 
+    @as_step("validate")
     def validate(
         self,
         names: Names = (),
@@ -325,12 +333,14 @@ class Cache(CacheTransfers, CacheFiles, CacheRetention, CacheFleet, Closing):
             sources = repair.Sources(copies=layouts, connect=connect)
             return repair.repair(self.layout, self.catalog, found, sources)
 
+    @as_step("collection")
     def clean(self) -> GCReport:
         """Remove all names, and all blobs that no running operation holds."""
         from cachedb.operations.gc import clean
 
         return clean.clean(self.layout, self.catalog)
 
+    @as_step("find unreferenced blobs")
     def plan_collection(
         self,
         *,
@@ -353,6 +363,7 @@ class Cache(CacheTransfers, CacheFiles, CacheRetention, CacheFleet, Closing):
             chosen=None if query is None else chosen_blobs(self._with_uses(), query),
         )
 
+    @as_step("collection")
     def collect(self, plan: GCPlan) -> GCReport:
         """Delete the blobs of a plan that are still unreferenced, and temporary files."""
         from cachedb.operations.gc import sweep

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cachedb import arguments
 from cachedb.cache_reader import CacheReader
 from cachedb.errors import CacheError
+from cachedb.feedback.progress import as_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -141,6 +142,7 @@ class CacheFiles(CacheReader):
         """Remove the index of files; return whether there was one."""
         return self.catalog.drop_files_index()
 
+    @as_step("read catalog")
     def history(self, name: str, platforms: Platforms = ()) -> tuple[HistoryStep, ...]:
         """Return the steps in which an image was built, oldest first, each with its layer if any.
 
@@ -151,6 +153,7 @@ class CacheFiles(CacheReader):
 
         return layer_history.steps(self.layout, self._layers(name, platforms))
 
+    @as_step("read catalog")
     def inspect_image(self, name: str) -> CachedImage:
         """Return the manifests of an image, with platforms, sizes and numbers of layers.
 
@@ -192,6 +195,7 @@ class CacheFiles(CacheReader):
         self._record_use(image.roots)
         return found
 
+    @as_step("select images")
     def _all_layers(
         self, names: Names, where: Query | str | None
     ) -> tuple[list[ImageLayers], list[UnreadImage]]:

@@ -10,6 +10,7 @@ from cachedb.catalog import state
 from cachedb.catalog.enums import INDEX_PROBLEMS
 from cachedb.catalog.statements import refs
 from cachedb.errors import CacheError, QueryError, StorageFailed
+from cachedb.feedback.progress import as_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -59,6 +60,7 @@ class CacheReader:
         """The catalog of the cache."""
         raise NotImplementedError
 
+    @as_step("select images")
     def list(self, where: Query | str | None = None) -> Sequence[Listing]:
         """List images, sorted by name; or those of the refs of a query, in its order if any.
 
@@ -109,6 +111,7 @@ class CacheReader:
 
         return cache_configuration.problem(self.layout)
 
+    @as_step("read catalog")
     def answer(self, answer: Callable[[Connection], _T]) -> _T:
         """Return the result of `answer`, which reads in one transaction of the catalog."""
         with self.catalog.reading() as connection:
@@ -136,6 +139,7 @@ class CacheReader:
             names = CatalogNames(self.catalog)
             raise with_suggestion(error, noun, saved, names) from error.__cause__
 
+    @as_step("query")
     def query(self, query: Query | str, /, **params: str) -> QueryResult:
         """Run a query, parsed by `parse` if it is text; the result is a sequence of rows.
 
@@ -154,6 +158,7 @@ class CacheReader:
     def _parsed(self, where: Query | str | None) -> Query | None:
         return self.parse(where) if isinstance(where, str) else where
 
+    @as_step("query")
     def sbom_coverage(self, query: Query) -> SbomCoverage | None:
         """Count refs without a readable SBOM for a query of packages; None for any other query."""
         from cachedb.operations.read import run_query, sbom
@@ -163,6 +168,7 @@ class CacheReader:
         with self.catalog.reading() as connection:
             return sbom.coverage(connection)
 
+    @as_step("query")
     def files_coverage(self, query: Query) -> FilesCoverageRow | None:
         """Count refs without indexed files for a query of files; None for any other query."""
         from cachedb.operations.read import run_query
@@ -175,6 +181,7 @@ class CacheReader:
 
         return run_query.tests_indexed_refs(self.catalog, query)
 
+    @as_step("query")
     def correct_values(self, query: Query) -> Correction | None:
         """Replace values that the cache does not know by near ones; None if there are none.
 
@@ -184,6 +191,7 @@ class CacheReader:
 
         return misspelled_values.correct(self.catalog, query)
 
+    @as_step("query")
     def meant_where_empty(self, query: Query) -> str | None:
         """Return the query that was probably meant by one whose answer is empty, else None.
 
@@ -201,12 +209,14 @@ class CacheReader:
 
         return saved_queries.list_saved(self.layout)
 
+    @as_step("read catalog")
     def explain(self, query: Query) -> ExplainedQuery:
         """Explain a query: canonical form, meaning, SQL and query plan; does not run it."""
         from cachedb.operations.read import run_query
 
         return run_query.explain(self.catalog, query)
 
+    @as_step("query")
     def analyze(self, query: Query) -> ExplainedQuery:
         """Explain a query and run it, with rows and seconds of each of its parts."""
         from cachedb.operations.read import run_query
@@ -243,6 +253,7 @@ class CacheReader:
 
         return self.answer(lambda ask: resolve.find_roots(ask, text))
 
+    @as_step("read catalog")
     def inspect(self, name: str) -> Inspection:
         """Return platforms, configuration and labels of an image."""
         from cachedb.operations.read import inspect, resolve
@@ -250,6 +261,7 @@ class CacheReader:
         with self.catalog.reading() as connection:
             return inspect.inspect(connection, self.layout, resolve.find_image(connection, name))
 
+    @as_step("read catalog")
     def tree(self, name: str) -> TreeNode:
         """Return the tree of blobs that an image contains.
 
@@ -270,6 +282,7 @@ class CacheReader:
             yield from sbom.sboms(connection, self.layout, image, arguments.platform(platform))
         self._record_use(image.roots)
 
+    @as_step("read catalog")
     def packages(self, name: str, platform: Platform | str | None = None) -> PackageListing:
         """List the packages in the SBOMs of an image or of one platform."""
         from cachedb.operations.read import resolve, sbom
@@ -280,6 +293,7 @@ class CacheReader:
         self._record_use(image.roots)
         return listing
 
+    @as_step("read catalog")
     def why(self, digest: Digest | str) -> tuple[Route, ...]:
         """Return every ref that reaches a blob, each with one path to it."""
         from cachedb.operations.read import why as routes
@@ -287,6 +301,7 @@ class CacheReader:
         with self.catalog.reading() as connection:
             return routes.reaching(connection, arguments.digest(digest))
 
+    @as_step("measure usage")
     def usage(self) -> Usage:
         """Measure total, shared and exclusive disk usage of every image, in bytes."""
         from cachedb.operations.read import usage
@@ -294,6 +309,7 @@ class CacheReader:
         with self.catalog.reading() as connection:
             return usage.measure(self.layout, connection)
 
+    @as_step("measure usage")
     def usage_by(self, key: GroupKey, roots: Sequence[Root] | None = None) -> Sequence[GroupUsage]:
         """Measure images by registry, repository or platform; only some of them if given."""
         from cachedb.operations.read import grouped_usage
@@ -301,6 +317,7 @@ class CacheReader:
         with self.catalog.reading() as connection:
             return grouped_usage.measure_groups(connection, key, _refs_of(roots))
 
+    @as_step("measure usage")
     def usage_tree(self, roots: Sequence[Root] | None = None) -> Sequence[UsageBranch]:
         """Measure registries, their repositories and the images in these; only some if given."""
         from cachedb.operations.read import usage_tree
@@ -308,18 +325,21 @@ class CacheReader:
         with self.catalog.reading() as connection:
             return usage_tree.measure_tree(connection, _refs_of(roots))
 
+    @as_step("report")
     def report(self) -> CacheReport:
         """Compile the report on the whole cache: space, platforms, ages, sharing, findings."""
         from cachedb.operations.report import build
 
         return build.report(self.layout, self._with_uses())
 
+    @as_step("report")
     def report_with_layers(self) -> tuple[CacheReport, LayerShares]:
         """Compile the report on the whole cache, and the layers of its images for a treemap."""
         from cachedb.operations.report import build
 
         return build.report_with_layers(self.layout, self._with_uses())
 
+    @as_step("check rules")
     def check(self, file: RuleFile) -> Sequence[RuleResult]:
         """Run the queries of the rules of a file, and return the findings of each.
 
@@ -330,6 +350,7 @@ class CacheReader:
 
         return check.check(self.layout, self._with_uses(), file)
 
+    @as_step("select images")
     def targets(self, names: Names = (), where: Query | str | None = None) -> Sequence[Root]:
         """Return the roots of names and of a query; all roots if there is neither."""
         from cachedb.operations.read.targets import targets
@@ -338,6 +359,7 @@ class CacheReader:
         catalog = self.catalog if query is None else self._with_uses()
         return targets(catalog, arguments.names(names), query)
 
+    @as_step("select images")
     def selected_names(self, where: Query | str) -> Sequence[str]:
         """Return a text for each image that a query selects: its name, ``name@digest`` or digest.
 
@@ -352,6 +374,7 @@ class CacheReader:
         """Measure disk usage of several images together, in bytes."""
         return self.usage_of_roots(self.targets(names, where))
 
+    @as_step("measure usage")
     def usage_of_roots(self, roots: Sequence[Root]) -> SetUsage:
         """Measure disk usage of several resolved images together, in bytes."""
         from cachedb.operations.read import usage
@@ -359,6 +382,7 @@ class CacheReader:
         with self.catalog.reading() as connection:
             return usage.measure_some(connection, roots)
 
+    @as_step("measure usage")
     def usage_of_each(self, roots: Sequence[Root]) -> Sequence[ImageUsage]:
         """Measure disk usage of each of several resolved images, in bytes, the largest first."""
         from cachedb.operations.read import usage
@@ -366,12 +390,14 @@ class CacheReader:
         with self.catalog.reading() as connection:
             return usage.measure_each(connection, roots)
 
+    @as_step("find shared blobs")
     def kept_besides(self, plan: RemovalPlan) -> Sequence[Kept]:
         """Return blobs of a plan's refs that other refs reach too, with one name each."""
         from cachedb.operations.gc import mark
 
         return mark.kept_besides(self.catalog, plan.ref_ids)
 
+    @as_step("find shared blobs")
     def kept(self) -> Sequence[Kept]:
         """Return every blob that a ref reaches, with the first name of such a ref."""
         from cachedb.operations.gc import mark

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cachedb import arguments
 from cachedb.cache_reader import CacheReader
+from cachedb.feedback.progress import as_step
 from cachedb.operations.gc.grace import GRACE_SECONDS
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 class CacheRetention(CacheReader):
     """Pin names, and remove others; blobs stay until a collection."""
 
+    @as_step("write names")
     def pin(self, names: Names) -> tuple[Root, ...]:
         """Pin names, durably; return the entries that were not pinned before.
 
@@ -43,6 +45,7 @@ class CacheRetention(CacheReader):
         given = arguments.names(names)
         return pins.pin(self.layout, self.catalog, self.targets(given) if given else ())
 
+    @as_step("write names")
     def unpin(self, names: Names) -> tuple[Root, ...]:
         """Remove the pins of names, durably; return the entries that were pinned.
 
@@ -57,6 +60,7 @@ class CacheRetention(CacheReader):
             left = pins.left_behind(connection, absent)
         return pins.unpin(self.layout, self.catalog, roots, left)
 
+    @as_step("write names")
     def tag(self, source: str, target: str | Reference) -> Tagged:
         """Add a name to an image; a name of another image moves to this one.
 
@@ -68,6 +72,7 @@ class CacheRetention(CacheReader):
 
         return tag.tag(self.layout, self.catalog, source, arguments.reference(target))
 
+    @as_step("write names")
     def untag(self, names: Names) -> tuple[Root, ...]:
         """Remove names and keep their images, if need be as entries without a name.
 
@@ -79,6 +84,7 @@ class CacheRetention(CacheReader):
 
         return tag.untag(self.layout, self.catalog, arguments.names(names))
 
+    @as_step("select images")
     def plan_removal(self, names: Names = (), where: Query | str | None = None) -> RemovalPlan:
         """Plan the removal of names, with the bytes that gc can free afterwards.
 
@@ -102,6 +108,7 @@ class CacheRetention(CacheReader):
         selected = () if query is None else self.targets((), query)
         return remove.plan(self.catalog, named, absent, unreadable, selected=selected)
 
+    @as_step("select images")
     def plan_clean(self) -> RemovalPlan:
         """Plan the removal of every name that is not pinned."""
         from cachedb.operations.gc import remove
@@ -130,6 +137,7 @@ class CacheRetention(CacheReader):
             return remove.plan(self.catalog, published, absent), answers
         return remove.plan(self.catalog, (), selected=published), answers
 
+    @as_step("select images")
     def plan_retention(self, policy: Policy) -> RetentionPlan:
         """Plan which refs the queries of a policy remove.
 
@@ -141,6 +149,7 @@ class CacheRetention(CacheReader):
 
         return retention.plan(self.layout, self._with_all_uses(), policy)
 
+    @as_step("select images")
     def plan_prune(self, rules: PruneRules | str, *, grace: float = GRACE_SECONDS) -> PrunePlan:
         """Plan which names some rules remove, and how many bytes that frees; changes nothing.
 
@@ -166,6 +175,7 @@ class CacheRetention(CacheReader):
             disk = disk.replace(free=disk.free + collectable)
         return plan.plan(self.layout, catalog, rules, disk)
 
+    @as_step("write names")
     def prune(self, plan: PrunePlan) -> tuple[Root, ...]:
         """Remove the names of a plan that have not changed since; blobs stay until `collect`."""
         from cachedb.operations.gc import remove
@@ -205,12 +215,14 @@ class CacheRetention(CacheReader):
             self.policy_rules(text).check()
         policy_file.write(self.layout, text)
 
+    @as_step("write names")
     def remove(self, plan: RemovalPlan) -> tuple[Root, ...]:
         """Remove the refs of a plan in one write of index.json; blobs stay until `collect`."""
         from cachedb.operations.gc import remove
 
         return remove.apply(plan, self.layout, self.catalog)
 
+    @as_step("write names")
     def discard(self, roots: Sequence[Root]) -> GCReport:
         """Remove refs, and at once the blobs that only they reference.
 

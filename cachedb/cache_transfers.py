@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from cachedb import arguments
 from cachedb.cache_reader import CacheReader
+from cachedb.feedback.progress import as_step
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -326,6 +327,7 @@ class CacheTransfers(CacheReader):
         output_file.write(target, self.export_chunks(plan))
         return plan.images
 
+    @as_step("plan export")
     def plan_export(self, names: Names, options: ExportOptions) -> ExportPlan:
         """Plan an archive of images.
 

@@ -84,7 +84,7 @@ def command(
             output.print_stderr(
                 f"rebuilt the catalog; kept {output.count(made.user_state, 'fact')} of the old one"
             )
-    found = Cache.examine(folder, catalog=url)
+    found = Cache.examine(folder, catalog=url, progress=observer())
     if not quiet and (found or form is not Format.TABLE):
         rows = (
             (str(each.level), str(each.code), each.path, each.detail, list(each.names), each.hint)

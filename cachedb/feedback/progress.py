@@ -5,15 +5,30 @@ Calls come from several threads. The base class ignores all reports; the command
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO, Final, Self
+from functools import wraps
+from typing import (
+    TYPE_CHECKING,
+    BinaryIO,
+    Concatenate,
+    Final,
+    ParamSpec,
+    Protocol,
+    Self,
+    TypeVar,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from cachedb.oci.digest import Digest
 
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
 BYTES: Final = "bytes"
 """The unit of tasks that read or write bytes; any other unit is a noun, such as ``blobs``."""
+UNCOUNTED: Final = ""
+"""The unit of tasks whose end cannot be foretold, such as one statement of SQL."""
 
 
 class Task:
@@ -62,7 +77,8 @@ class Progress:
     def task(self, what: str, total: int | None = None, unit: str = BYTES) -> Task:  # noqa: ARG002
         """Report that a step begins, such as ``verify``, of `total` units if that is known.
 
-        Transfers of blobs belong to the step inside of which they are reported.
+        The unit of a step that cannot be counted is empty. Transfers of blobs belong to the step
+        inside of which they are reported.
         """
         return Task()
 
@@ -83,6 +99,35 @@ class Progress:
 
 
 UNWATCHED = Progress()
+
+
+class _Observed(Protocol):
+    @property
+    def progress(self) -> Progress: ...
+
+
+class _OfLayout(Protocol):
+    @property
+    def layout(self) -> _Observed: ...
+
+
+_C = TypeVar("_C", bound=_OfLayout)
+
+
+def as_step(
+    what: str,
+) -> Callable[[Callable[Concatenate[_C, _P], _R]], Callable[Concatenate[_C, _P], _R]]:
+    """Decorate a method of a cache: each call is an uncounted step of its observer."""
+
+    def decorate(method: Callable[Concatenate[_C, _P], _R]) -> Callable[Concatenate[_C, _P], _R]:
+        @wraps(method)
+        def call(self: _C, /, *arguments: _P.args, **named: _P.kwargs) -> _R:
+            with self.layout.progress.task(what, unit=UNCOUNTED):
+                return method(self, *arguments, **named)
+
+        return call
+
+    return decorate
 
 
 class LineProgress(Progress):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cachedb.cache_reader import CacheReader
 from cachedb.errors import CacheError, InvalidInput
+from cachedb.feedback.progress import as_step
 from cachedb.operations.sync import open_catalog
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class CacheFleet(CacheReader):
             raise InvalidInput(what, hint="cachedb fleet add URL")
         return self._publish(found.url)
 
+    @as_step("publish")
     def leave_fleet(self) -> None:
         """Forget the fleet of this cache; its copy in the database stays until it is removed."""
         from cachedb.operations.fleet import membership
@@ -65,6 +67,7 @@ class CacheFleet(CacheReader):
         if self.fleet() is not None:
             membership.store(self.layout, None)
 
+    @as_step("publish")
     def _publish(self, url: str) -> PublishedCopy:
         open_catalog.server_catalogs()
         from cachedb.operations.fleet import publish

@@ -1,4 +1,7 @@
-"""Bars on stderr, drawn by rich: label, bar, amount, rate and the time that is left."""
+"""Bars on stderr, drawn by rich: label, bar, amount, rate and the time that is left.
+
+Steps that cannot be counted have the time that they have taken instead.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from rich.progress import Progress as Drawing
 from rich.text import Text
 
 from cachedb.cli.render.fitting import middle
-from cachedb.feedback.progress import BYTES
+from cachedb.feedback.progress import BYTES, UNCOUNTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -50,7 +53,7 @@ class Bars:
             BarColumn(bar),
             _Amount(),
             _Rate(),
-            TimeRemainingColumn(compact=True),
+            _Time(compact=True),
         )
         self._display = display
         self._drawn: dict[Work, TaskID] = {}
@@ -113,6 +116,8 @@ class _Amount(DownloadColumn):
     def render(self, task: Drawn) -> Text:
         if task.fields["unit"] == BYTES:
             return super().render(task)
+        if task.fields["unit"] == UNCOUNTED:
+            return Text("")
         total = "?" if task.total is None else f"{task.total:,.0f}"
         return Text(f"{task.completed:,.0f}/{total} {task.fields['unit']}", "progress.download")
 
@@ -121,7 +126,19 @@ class _Rate(TransferSpeedColumn):
     """Units a second."""
 
     def render(self, task: Drawn) -> Text:
+        if task.fields["unit"] == UNCOUNTED:
+            return Text("")
         speed = task.finished_speed or task.speed
         if task.fields["unit"] == BYTES or speed is None:
             return super().render(task)
         return Text(f"{speed:,.0f}/s", "progress.data.speed")
+
+
+class _Time(TimeRemainingColumn):
+    """The time that is left; of an uncounted step, the time that it has taken."""
+
+    def render(self, task: Drawn) -> Text:
+        if task.fields["unit"] != UNCOUNTED:
+            return super().render(task)
+        minutes, seconds = divmod(int(task.elapsed or 0), 60)
+        return Text(f"{minutes:02d}:{seconds:02d}", "progress.elapsed")

@@ -1,5 +1,7 @@
 """cachedb that stops when a quarter, then half of a step is done, and draws its bars there.
 
+An uncounted step is stopped where it ends, after one second of the clock of the bars.
+
 `python -m tests.cli.held STEP EVENT COMMAND…`: the bars are those of a terminal, but their clock
 moves by one second between the two moments, so that rate and time left are always the same. The
 program runs the shell command EVENT when the bars of the second moment are drawn, and waits for
@@ -14,6 +16,7 @@ from collections.abc import Callable
 
 from cachedb.cli.feedback.bars import Bars
 from cachedb.cli.feedback.display import Display, Work
+from cachedb.feedback.progress import UNCOUNTED
 from cachedb.oci import Digest
 
 _PARTS = (4, 2)
@@ -28,6 +31,7 @@ class Holding:
         self._event = event
         self._now = 0.0
         self._moment = 0
+        self.has_stayed = False
         self._done: dict[object, int] = {}
         self._lock = threading.Lock()
         self._alone = threading.Event()
@@ -44,16 +48,25 @@ class Holding:
                 self._draw(display, work.total // _PARTS[self._moment], show)
                 self._moment += 1
                 if self._moment == len(_PARTS):
-                    subprocess.run(self._event, shell=True, check=True)
-                    threading.Event().wait()
+                    self.stay()
+
+    def stay(self) -> None:
+        """Tell that the bars are drawn, and wait for Ctrl-C."""
+        self.has_stayed = True
+        subprocess.run(self._event, shell=True, check=True)
+        threading.Event().wait()
 
     def _wait_for_others(self, display: Display, work: Work) -> None:
         while any(other is not work for other in display.blobs.values()):
             self._alone.wait(0.01)
 
     def _draw(self, display: Display, done: int, show: Callable[[int], None]) -> None:
-        self._now += 1.0
         show(done)
+        self.draw(display)
+
+    def draw(self, display: Display) -> None:
+        """Draw the bars after one more second of their clock."""
+        self._now += 1.0
         assert display._bars is not None
         display._bars.follow()
         display._bars._drawing.refresh()
@@ -62,9 +75,28 @@ class Holding:
         return self._now
 
 
+def hold_uncounted(holding: Holding) -> None:
+    """Hold the end of an uncounted step."""
+    ends = Work.end
+
+    def end(work: Work) -> None:
+        is_held = work.unit == UNCOUNTED and not holding.has_stayed
+        try:
+            if is_held and holding.is_held(work.what):
+                assert work._display._bars is not None
+                work._display._bars.follow()  # before the clock moves
+                holding.draw(work._display)
+                holding.stay()
+        finally:
+            ends(work)
+
+    Work.end = end  # type: ignore[method-assign]
+
+
 def hold(step: str, event: str) -> None:
     """Let the display of this process draw at once, with held amounts and a held clock."""
     holding = Holding(step, event)
+    hold_uncounted(holding)
     transfers = Display.advance
     work_advance = Work.advance
     done: dict[Work, int] = {}

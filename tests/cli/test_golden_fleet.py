@@ -1,8 +1,10 @@
-"""Session of three hosts and one server, as a terminal of 80 columns shows it."""
+"""Session of three hosts and one server, as terminals of 80 and 200 columns show it."""
 
 import os
 import re
 from pathlib import Path
+
+import pytest
 
 from tests import build, golden_files
 from tests.cli.terminal import terminal
@@ -57,7 +59,8 @@ _RENAMED = (
 )
 
 
-def test_golden_session_of_a_fleet(server: Server, tmp_path: Path) -> None:
+@pytest.mark.parametrize("width", [80, 200])
+def test_golden_session_of_a_fleet(server: Server, tmp_path: Path, width: int) -> None:
     for name, images in HELD.items():
         made = build.layout(tmp_path / name, images).path
         for path in (*made.rglob("*"), made):
@@ -66,7 +69,7 @@ def test_golden_session_of_a_fleet(server: Server, tmp_path: Path) -> None:
     url = server.url(database=database)
     told = []
     with terminal(
-        tmp_path, tmp_path / "tmux", 80, FARM=url, HOME=str(tmp_path), PYTHONPATH=str(ROOT),
+        tmp_path, tmp_path / "tmux", width, FARM=url, HOME=str(tmp_path), PYTHONPATH=str(ROOT),
         DOWN="postgresql+psycopg://host:geheim@127.0.0.1:1/farm",
     ) as shell:  # fmt: skip
         for line in SESSION:
@@ -79,4 +82,4 @@ def test_golden_session_of_a_fleet(server: Server, tmp_path: Path) -> None:
             told.append(f"{cache}$ cachedb {command}\n{shown}\n")
     text = "\n".join(told)
     assert "geheim" not in text
-    golden_files.check("fleet_session.txt", _TIME.sub("TIME", text))
+    golden_files.check(f"fleet_session_{width}.txt", _TIME.sub("TIME", text))

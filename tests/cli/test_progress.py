@@ -18,7 +18,7 @@ from rich.console import Console
 from cachedb.cache import Cache
 from cachedb.cli.feedback.bars import Bars
 from cachedb.cli.feedback.display import Display
-from cachedb.feedback.progress import Progress, Task
+from cachedb.feedback.progress import UNCOUNTED, Progress, Task
 from cachedb.oci import Digest
 from tests import build, golden_files
 from tests.cli.conftest import Run
@@ -431,7 +431,7 @@ def test_golden_bars(width: int) -> None:
     screen("unpack", 4_200_000_000, "bytes", 93_000_000)
     screen(f"export {name}", 512_000_000, "bytes", 201_000_000)
     screen("collect", 3_500, "blobs", 1_500)
-    screen("collect", None, "blobs", 0)
+    screen("report", None, UNCOUNTED, 0)
     screen("import images.tar.gz", 99_000_000, "bytes", 4_000_000)
     screen("index files", 880_000_000, "bytes", 40_000_000)
 

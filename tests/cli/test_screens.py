@@ -14,6 +14,7 @@ from tests import attested, build, golden_files
 from tests.cli.terminal import Terminal, terminal
 from tests.cli.test_golden_output import APP, BASE, TOOL
 from tests.operations.registries import put
+from tests.postgresql import Server
 from tests.registry import servers
 
 ROOT = Path(__file__).parents[2]
@@ -96,7 +97,7 @@ def width(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture
-def prepared(width: int, tree: build.Tree, tmp_path: Path) -> Iterator[Prepared]:
+def prepared(width: int, tree: build.Tree, server: Server, tmp_path: Path) -> Iterator[Prepared]:
     (tmp_path / "rules.toml").write_text(RULES)
     (tmp_path / "policy.toml").write_text("version = 1\nkeep-last = 3\n")
     (tmp_path / "images.txt").write_text(f"{HOME_REGISTRY}/team/big:1\n")
@@ -108,7 +109,7 @@ def prepared(width: int, tree: build.Tree, tmp_path: Path) -> Iterator[Prepared]
         servers.docker_registry(tmp_path / "other-registry") as other,
         terminal(
             tree.path, tmp_path / "tmux", width,
-            CACHEDB_CACHE=".", HOME=str(tmp_path), PYTHONPATH=str(ROOT),
+            CACHEDB_CACHE=".", FARM=server.url(), HOME=str(tmp_path), PYTHONPATH=str(ROOT),
         ) as shell,
     ):  # fmt: skip
         put(registry.host, "team/app", APP)
@@ -138,8 +139,21 @@ LAYER = build.layer({"big": random.Random(1).randbytes(4 << 20)}, media_type=bui
 BIG = build.image(LAYER)
 BIG_NAME = f"{HOME_REGISTRY}/team/big:1"
 PROGRESS = [
+    ("compare files", "ls"),
     ("index", "ls"),
     ("read SBOMs", "ls"),
+    ("read catalog", "find-root big:1"),
+    ("select images", "ls arch:amd64"),
+    ("query", "query blobs"),
+    ("measure usage", "du"),
+    ("report", "report"),
+    ("check rules", "check ../rules.toml"),
+    ("validate", "validate"),
+    ("examine", "doctor"),
+    ("plan export", "export big:1 -o ../out.tar"),
+    ("find unreferenced blobs", "gc --dry-run"),
+    ("find shared blobs", "rm --dry-run big:1"),
+    ("publish", 'fleet add "$FARM"'),
     ("index files", "index files big:1"),
     ("find visible files", "index files --all"),
     ("verify", "verify"),
@@ -159,13 +173,16 @@ PROGRESS = [
     ("collect", "gc --grace 0"),
     ("collect", "prune --keep-last 9 --grace 0 --yes --tz UTC"),
     ("collect", "clean --yes"),
+    ("write names", "tag big:1 other:1"),
+    ("collection", "gc --grace 0"),
 ]
 """Beginning of the step that is held when half of it is done, and the command."""
 
 
 def test_every_step_has_a_screen() -> None:
     sources = "".join(path.read_text() for path in (ROOT / "cachedb").rglob("*.py"))
-    labels = {label.strip() for label in re.findall(r'\.task\(\s*f?"([A-Za-z ]+)', sources)}
+    steps = re.findall(r'(?:\.task|@as_step)\(\s*f?"([A-Za-z ]+)', sources)
+    labels = {label.strip() for label in steps}
     assert {step for step, _ in PROGRESS} == labels | {"pull"}
 
 

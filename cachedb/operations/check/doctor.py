@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from cachedb.errors import LimitExceeded, NotALayout, StorageFailed
+from cachedb.feedback.progress import UNCOUNTED
 from cachedb.layout.health import GC_LOCK
 from cachedb.layout.temporary_files import LEASES, OURS, STAGE, TRASH
 from cachedb.layout.unreadable_entry import unreadable_in
@@ -36,6 +37,11 @@ _LITTLE_SPACE = 0.02
 
 def examine(layout: Layout, catalog: CatalogPlace) -> tuple[Finding, ...]:
     """Examine a directory that should be a layout, and its catalog; errors come first."""
+    with layout.progress.task("examine", unit=UNCOUNTED):
+        return _examine(layout, catalog)
+
+
+def _examine(layout: Layout, catalog: CatalogPlace) -> tuple[Finding, ...]:
     found = [*_names(layout, catalog)]
     are_names_readable = not any(f.code is Code.NAMES_UNREADABLE for f in found)
     unreachable = list(_blob_directories(layout))

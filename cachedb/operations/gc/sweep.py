@@ -91,7 +91,6 @@ def sweep(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
             removed.
     """
     with (
-        layout.progress.task("collect", unit="blobs"),
         layout.sweeping(),
         locking_names(layout, catalog),
         catalog.collecting() as check,

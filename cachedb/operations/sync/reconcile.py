@@ -29,7 +29,7 @@ from cachedb.catalog.index.working_set import WorkingSet
 from cachedb.catalog.statements import sboms as sbom_statements
 from cachedb.catalog.statements import user_state
 from cachedb.errors import BlobNotFound, CacheError, CorruptBlob, LimitExceeded
-from cachedb.feedback.progress import Task
+from cachedb.feedback.progress import UNCOUNTED, Task
 from cachedb.layout.fingerprint import Fingerprint, racy_since
 from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES
 from cachedb.oci import config
@@ -117,10 +117,11 @@ def reconcile_within(layout: Layout, connection: Connection) -> ReconcileReport:
     if has_same_content(layout, connection, current, recorded):
         state.write(connection, FINGERPRINT, str(current))
         return ReconcileReport()
-    reconciliation = _Reconciliation(layout, WorkingSet(connection))
-    if not current.proves_same_blobs(recorded):
-        reconciliation.list_files()
-    return reconciliation.finish(current)
+    with layout.progress.task("compare files", unit=UNCOUNTED):
+        reconciliation = _Reconciliation(layout, WorkingSet(connection))
+        if not current.proves_same_blobs(recorded):
+            reconciliation.list_files()
+        return reconciliation.finish(current)
 
 
 def absorb(layout: Layout, connection: Connection, published: Collection[Digest]) -> None:
