@@ -100,12 +100,12 @@ def command(
 
 def _print(found: Verification, repairs: Sequence[Repair] | None, form: str) -> None:
     errors = len(found.findings) + found.unlisted
+    wrong = output.count(errors, "error") if errors else "no errors"
     columns, rows, summary = _listed(found, repairs, errors)
     if form is not Format.TABLE:
         print_items(columns, rows, summary, form)
     elif rows:
         tables.render(columns, rows, form)
-    wrong = output.count(errors, "error") if errors else "no errors"
     if found.unlisted:
         from cachedb import limits
 
