@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from cachedb.cli import deferred_modules
 from cachedb.cli.feedback.choices import observer
 from cachedb.cli.options.cache_folder import cache_folder
 from cachedb.cli.render import output
@@ -39,6 +40,8 @@ class _Choice:
 
 
 def _choose_catalog(url: str | None) -> str | None:
+    if url is not None:
+        deferred_modules.defer(*deferred_modules.OF_DRIVER)
     _Choice.catalog = url
     return url
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cachedb.cli import deferred_modules
 from cachedb.cli.options.cache import catalog_url, open_files
 from cachedb.cli.options.query import (
     parse_query,
@@ -63,6 +64,7 @@ def open_fleet(cache: Path | None) -> Fleet:
     if url is None:
         what = "no fleet is named"
         raise InvalidInput(what, hint="--catalog URL; or cachedb fleet add URL, for this cache")
+    deferred_modules.defer(*deferred_modules.OF_DRIVER)
     return Fleet.open(url)
 
 

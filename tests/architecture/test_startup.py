@@ -226,6 +226,46 @@ def test_a_command_costs_no_more_than_its_budget(
     assert instructions(*words) < typer_alone * budget
 
 
+@pytest.fixture(scope="module")
+def settled_on_server(
+    server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, str]:
+    """A cache with a catalog in a server that was opened before, and its URL."""
+    path = tmp_path_factory.mktemp("on-server") / "cache"
+    tree, url = build.layout(path, {"app:1": build.image()}), server.fresh()
+    imported("ls", "--catalog", url, cache=tree.path)
+    return tree.path, url
+
+
+@pytest.mark.parametrize("command", ["ls", "find-root app:1", "show app:1"])
+def test_a_command_on_a_server_costs_less_than_twice_that_on_a_file(
+    settled: build.Tree, settled_on_server: tuple[Path, str], command: str
+) -> None:
+    require("valgrind")
+    path, url = settled_on_server
+    words = ("-m", "cachedb", *command.split(), "--cache")
+
+    on_file = instructions(*words, str(settled.path))
+    assert instructions(*words, str(path), "--catalog", url) < 1.9 * on_file
+
+
+@pytest.mark.parametrize("command", ["ls", "find-root app:1", "show app:1"])
+def test_a_command_on_a_server_imports_no_part_of_the_driver_that_it_does_not_use(
+    settled_on_server: tuple[Path, str], command: str
+) -> None:
+    path, url = settled_on_server
+    unused = {
+        "_ssl", "asyncio.base_events", "cachedb.operations.sync.history",
+        "cachedb.operations.sync.reconcile", "email", "psycopg.connection_async",
+        "psycopg.types.datetime", "psycopg.types.json", "psycopg.types.range", "tempfile",
+    }  # fmt: skip
+
+    modules = imported(*command.split(), "--catalog", url, cache=path)
+
+    assert "psycopg.connection" in modules
+    assert modules & unused == set()
+
+
 _LOCAL = [
     "ls", "ls --format json", "ls --quiet", "find-root app:1", "show app:1", "tree app:1",
     f"why {build.image().config.digest}", "du", "du app:1", "validate", "validate --deep",

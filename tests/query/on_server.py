@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, create_engine, event
 
-from cachedb.catalog.server import executor
+from cachedb.catalog.server import adapters
 from cachedb.catalog.server.address import ServerAddress
 from cachedb.catalog.server.catalog import ServerCatalog
 from tests.query.model import Cache, store
@@ -54,7 +54,8 @@ def _connected(catalog: ServerCatalog) -> Iterator[Connection]:
     def enter(driver: Any, _record: object) -> None:
         driver.execute(f'SET search_path = "{catalog.schema}", "{catalog.files_schema}"')
         driver.commit()
-        executor.prepare(driver)
+        driver.prepare_threshold = None
+        adapters.adapt_to_catalog(driver.adapters)
 
     event.listen(engine, "connect", enter)
     with engine.connect() as connection:

@@ -8,23 +8,20 @@ the next one runs on another connection of the server.
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
-import psycopg
 from psycopg import errors, sql
+from psycopg.connection import Connection as Driver
+from psycopg.conninfo import conninfo_to_dict
 
 from cachedb import lock_waits
 from cachedb.catalog.connect import Catalog
 from cachedb.catalog.enums import SCHEMA_VERSION
-from cachedb.catalog.server import (
-    collection,
-    executor,
-    heartbeat,
-)
+from cachedb.catalog.server import adapters, collection, heartbeat
 from cachedb.catalog.server.address import NEW, files_schema
 from cachedb.catalog.server.executor import ServerConnection
 from cachedb.catalog.server.failures import explaining
+from cachedb.catalog.server.idle_connections import IdleConnections
 from cachedb.catalog.server.lock_holder import holder_of
 from cachedb.catalog.server.schemas import file_schema, schema_revision
 from cachedb.catalog.server.session import OPTIONS, READ, SETTINGS, WRITE, commit
@@ -52,9 +49,7 @@ class ServerCatalog(Catalog):
         self._schema = schema
         self._schema_id: int | None = None
         self._has_files = False
-        self._idle: list[psycopg.Connection[Any]] = []
-        self._idle_lock = Lock()
-        self._is_closed = False
+        self._idle = IdleConnections()
 
     @classmethod
     def connect(cls, address: ServerAddress, schema: str) -> Self:
@@ -198,11 +193,7 @@ class ServerCatalog(Catalog):
 
     def close(self) -> None:
         """Close the connections that no transaction uses; others end with their transactions."""
-        with self._idle_lock:
-            self._is_closed = True
-            idle, self._idle = self._idle, []
-        for driver in idle:
-            driver.close()
+        self._idle.close()
 
     @contextmanager
     def reading(self) -> Iterator[ServerConnection]:
@@ -213,8 +204,7 @@ class ServerCatalog(Catalog):
             StorageFailed: The server cannot be reached.
         """
         with explaining(self._address), self.lending() as driver:
-            self._begin(driver, READ)
-            self._check_schema(driver)
+            self._begin_reading(driver)
             yield ServerConnection(driver)
 
     @contextmanager
@@ -284,7 +274,7 @@ class ServerCatalog(Catalog):
             yield
         finally:
             # A lock that was lost meanwhile is made up for by `.lock`, and by the next command.
-            self._give_back(driver)
+            self._idle.give_back(driver)
 
     @contextmanager
     def reading_files(self) -> Iterator[ServerConnection]:
@@ -293,8 +283,7 @@ class ServerCatalog(Catalog):
         Raises as `reading` does, and `StorageFailed` for a user who may not read the index.
         """
         with explaining(self._address), self.lending() as driver:
-            self._begin(driver, READ, self.files_schema)
-            self._check_schema(driver)
+            self._begin_reading(driver, self.files_schema)
             file_schema.check_readable(driver, self.files_schema)
             yield ServerConnection(driver)
 
@@ -333,7 +322,7 @@ class ServerCatalog(Catalog):
         return bool(existed)
 
     @contextmanager
-    def lending(self) -> Iterator[psycopg.Connection[Any]]:
+    def lending(self) -> Iterator[Driver[Any]]:
         """Lend a connection; it is rolled back, and kept unless it is broken."""
         driver = self._taken()
         try:
@@ -341,9 +330,9 @@ class ServerCatalog(Catalog):
         except errors.ReadOnlySqlTransaction as error:
             raise self._read_only(driver) from error
         finally:
-            self._give_back(driver)
+            self._idle.give_back(driver)
 
-    def _read_only(self, driver: psycopg.Connection[Any]) -> StorageFailed:
+    def _read_only(self, driver: Driver[Any]) -> StorageFailed:
         """Name the reason why nothing can be written; the error itself is the same for each."""
         driver.execute("ROLLBACK")
         ((is_standby,),) = driver.execute("SELECT pg_is_in_recovery()::INTEGER")
@@ -354,46 +343,41 @@ class ServerCatalog(Catalog):
             f"{where}: transactions are read-only", hint="default_transaction_read_only = off"
         )
 
-    def _taken(self) -> psycopg.Connection[Any]:
-        with self._idle_lock:
-            while self._idle:
-                driver = self._idle.pop()
-                if not driver.closed and _is_alive(driver):
-                    return driver
-        return self._new_connection()
+    def _taken(self) -> Driver[Any]:
+        return self._idle.take() or self._new_connection()
 
-    def _give_back(self, driver: psycopg.Connection[Any]) -> None:
-        with suppress(psycopg.Error):
-            if driver.info.transaction_status is not psycopg.pq.TransactionStatus.IDLE:
-                driver.execute("ROLLBACK")
-            with self._idle_lock:
-                if not self._is_closed:
-                    self._idle.append(driver)
-                    return
-        driver.close()
-
-    def _new_connection(self) -> psycopg.Connection[Any]:
+    def _new_connection(self) -> Driver[Any]:
         try:
-            options: dict[str, Any] = psycopg.conninfo.conninfo_to_dict(self._address.url)
-        except psycopg.ProgrammingError:
+            options: dict[str, Any] = conninfo_to_dict(self._address.url)
+        except errors.ProgrammingError:
             # The message of libpq quotes from the URL, and with it from a password.
             what = "libpq cannot parse the URL of the catalog, or does not know a parameter of it"
             raise InvalidInput(what) from None
-        driver = psycopg.connect(
-            autocommit=True, **(OPTIONS | options | {"client_encoding": "utf8"})
+        return Driver.connect(
+            autocommit=True,
+            prepare_threshold=None,  # a pooler may run each transaction on another connection
+            context=adapters.of_catalog(),
+            **(OPTIONS | options | {"client_encoding": "utf8"}),
         )
-        executor.prepare(driver)
-        return driver
 
-    def _begin(self, driver: psycopg.Connection[Any], how: str, *others: str) -> None:
+    def _begin(self, driver: Driver[Any], how: str, *others: str) -> None:
         """Begin a transaction whose statements find the tables of the schema, and of others."""
-        text = sql.SQL("{}; SET LOCAL search_path = {}; {}")
-        path = sql.SQL(", ").join(map(sql.Identifier, (self._schema, *others)))
-        driver.execute(text.format(sql.SQL(how), path, sql.SQL(SETTINGS)))
+        driver.execute(self._beginning(how, *others))
 
-    def _begin_locked(
-        self, driver: psycopg.Connection[Any], what: str = "rows of", *others: str
-    ) -> None:
+    def _begin_reading(self, driver: Driver[Any], *others: str) -> None:
+        """Begin a transaction that reads, and check the schema, in one message."""
+        find = schema_revision.finding_id(self._schema)
+        cursor = driver.execute(sql.SQL("; ").join((self._beginning(READ, *others), find)))
+        while cursor.nextset():  # the last result is that of the query
+            pass
+        self._compare_schema(cursor.fetchone())
+
+    def _beginning(self, how: str, *others: str) -> sql.Composed:
+        path = sql.SQL(", ").join(map(sql.Identifier, (self._schema, *others)))
+        text = sql.SQL("{}; SET LOCAL search_path = {}; {}")
+        return text.format(sql.SQL(how), path, sql.SQL(SETTINGS))
+
+    def _begin_locked(self, driver: Driver[Any], what: str = "rows of", *others: str) -> None:
         """Begin a write transaction when no other holds the same lock, in the order of asking."""
         most = LOCK_SECONDS.value
         first = min(lock_waits.NOTICE_SECONDS, most)
@@ -410,10 +394,10 @@ class ServerCatalog(Catalog):
                 return
             raise
 
-    def _commit(self, driver: psycopg.Connection[Any]) -> None:
+    def _commit(self, driver: Driver[Any]) -> None:
         commit(driver, self._new_connection, self._address)
 
-    def _lock(self, driver: psycopg.Connection[Any], what: str, seconds: float) -> None:
+    def _lock(self, driver: Driver[Any], what: str, seconds: float) -> None:
         wait = sql.Literal(f"{max(int(seconds * 1000), 1)}ms")
         driver.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(wait))
         driver.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (self._key(what),))
@@ -421,15 +405,18 @@ class ServerCatalog(Catalog):
     def _key(self, what: str) -> str:
         return f"cachedb {what} {self._schema}"
 
-    def _check_writable(self, driver: psycopg.Connection[Any]) -> None:
+    def _check_writable(self, driver: Driver[Any]) -> None:
         ((is_read_only,),) = driver.execute(
             "SELECT current_setting('transaction_read_only')::BOOLEAN::INTEGER"
         )
         if is_read_only:
             raise self._read_only(driver)
 
-    def _check_schema(self, driver: psycopg.Connection[Any]) -> None:
-        if schema_revision.schema_id(driver, self._schema) != self._schema_id:
+    def _check_schema(self, driver: Driver[Any]) -> None:
+        self._compare_schema(driver.execute(schema_revision.finding_id(self._schema)).fetchone())
+
+    def _compare_schema(self, row: tuple[Any, ...] | None) -> None:
+        if (None if row is None else int(row[0])) != self._schema_id:
             raise CatalogMismatch("the catalog was replaced meanwhile", hint="try again")
 
     def _check_current(self) -> None:
@@ -460,13 +447,3 @@ class ServerCatalog(Catalog):
             if not file_schema.is_current(driver, self.files_schema):
                 file_schema.create(driver, self.files_schema)
             self._commit(driver)
-
-
-def _is_alive(driver: psycopg.Connection[Any]) -> bool:
-    """Return whether a connection that was idle still answers."""
-    try:
-        driver.execute("SELECT 1")
-    except psycopg.Error:
-        driver.close()
-        return False
-    return True

@@ -8,11 +8,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from psycopg import errors, sql
-from psycopg.adapt import Dumper, Loader
 
 from cachedb.catalog.executor import Connection
 from cachedb.catalog.server.schemas import schema_revision
-from cachedb.catalog.statement import BoundList
 from cachedb.patterns import lazy
 
 if TYPE_CHECKING:
@@ -125,36 +123,6 @@ class ServerConnection(Connection):
         """Return the tables and indexes that are missing; pages and keys the server checks."""
         ((schema,),) = self.driver.execute("SELECT current_schema()")
         return schema_revision.missing(cast("Any", self.driver), str(schema))
-
-
-class _Truth(Loader):
-    """BOOLEAN as the numbers that SQLite has for it."""
-
-    def load(self, data: Any) -> int:
-        return int(bytes(data) == b"t")
-
-
-class _Number(Loader):
-    """NUMERIC, the type of sums, as a plain number."""
-
-    def load(self, data: Any) -> int | float:
-        text = bytes(data).decode()
-        return float(text) if "." in text else int(text)
-
-
-class _ListDumper(Dumper):
-    """A list, of the type of array that the statement casts it to."""
-
-    def dump(self, obj: BoundList) -> bytes:
-        return obj.array.encode()
-
-
-def prepare(driver: psycopg.Connection[Any]) -> None:
-    """Make a connection take and return the types of Python that SQLite's driver does."""
-    driver.prepare_threshold = None
-    driver.adapters.register_dumper(BoundList, _ListDumper)
-    driver.adapters.register_loader("bool", _Truth)
-    driver.adapters.register_loader("numeric", _Number)
 
 
 @cache

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import psycopg
 from psycopg import errors
 
 from cachedb.errors import CacheBusy, CacheError, CatalogMismatch, StorageFailed
@@ -25,11 +24,11 @@ def explaining(address: ServerAddress) -> Iterator[None]:
     """Raise errors of the driver as errors of cachedb."""
     try:
         yield
-    except psycopg.Error as error:
+    except errors.Error as error:
         raise _explained(error, address) from error
 
 
-def _explained(error: psycopg.Error, address: ServerAddress) -> CacheError:
+def _explained(error: errors.Error, address: ServerAddress) -> CacheError:
     where = f"the catalog at {address.shown}"
     text = _one_line(error)
     if isinstance(error, _WAITED):
@@ -42,7 +41,7 @@ def _explained(error: psycopg.Error, address: ServerAddress) -> CacheError:
     return StorageFailed(f"cannot use {where}: {text}")
 
 
-def _one_line(error: psycopg.Error) -> str:
+def _one_line(error: errors.Error) -> str:
     """Return the first message of the server, or the last attempt of a connection."""
     if error.diag.message_primary:
         return error.diag.message_primary

@@ -67,7 +67,7 @@ class FleetConnection(ServerConnection):
     def enter(self, cache: str) -> None:
         """Read the tables of one cache, and of its files, with the statements that follow."""
         schemas = sql.SQL(", ").join(map(sql.Identifier, (cache, files_schema(cache))))
-        self.driver.execute(sql.SQL("SET LOCAL search_path = {}").format(schemas).as_string())
+        self.driver.execute(sql.SQL("SET LOCAL search_path = {}").format(schemas))
 
     def with_shared_names(self) -> list[str]:
         """Return the caches in which a name has several entries."""
@@ -78,8 +78,8 @@ class FleetConnection(ServerConnection):
             ).format(sql.Literal(name), sql.Identifier(name))
             for name in self.caches
         )
-        text = sql.SQL(" UNION ALL ").join(each).as_string()
-        return [str(name) for (name,) in self.driver.execute(text)]
+        found = self.driver.execute(sql.SQL(" UNION ALL ").join(each))
+        return [str(name) for (name,) in found]
 
 
 class FleetCatalog:

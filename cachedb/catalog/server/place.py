@@ -61,9 +61,11 @@ class CatalogSchema(Record):
         self._check_there()
         catalog = ServerCatalog.connect(self.address, self.schema)
         try:
-            self._own(catalog)
             with catalog.reading() as connection:
+                has_owner = self._is_owner(state.read(connection, OWNER))
                 refuse(connection, self.schema)
+            if not has_owner:
+                self._own(catalog)
         except BaseException:
             catalog.close()
             raise
@@ -102,16 +104,14 @@ class CatalogSchema(Record):
 
     def _own(self, catalog: ServerCatalog) -> None:
         """Enter the owner of a new catalog; refuse that of another layout."""
-        with catalog.reading() as connection:
-            owner = state.read(connection, OWNER)
-        if owner is None:
-            with catalog.writing() as connection:
-                owner = state.read(connection, OWNER)
-                if owner is None:
-                    state.write(connection, OWNER, self.owner)
-                    return
-        if owner == self.owner:
-            return
+        with catalog.writing() as connection:
+            if not self._is_owner(state.read(connection, OWNER)):
+                state.write(connection, OWNER, self.owner)
+
+    def _is_owner(self, owner: str | None) -> bool:
+        """Return whether the recorded owner is this layout, not if there is none."""
+        if owner is None or owner == self.owner:
+            return owner is not None
         if owner.partition(" ")[0] == self.owner.partition(" ")[0]:
             what = "this cache is a copy of one whose catalog is in the server, or was restored"
             hint = f"{NEW_CATALOG}; or, if the original is gone, {ATTACH}"

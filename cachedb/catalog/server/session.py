@@ -9,12 +9,14 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-import psycopg
+from psycopg import errors
 
 from cachedb.errors import StorageFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import psycopg
 
     from cachedb.catalog.server.address import ServerAddress
 
@@ -70,14 +72,14 @@ def commit(driver: Driver, connect: Callable[[], Driver], address: ServerAddress
     ((number,),) = driver.execute("SELECT pg_current_xact_id_if_assigned()::TEXT")
     try:
         driver.execute("COMMIT")
-    except psycopg.OperationalError as error:
+    except errors.OperationalError as error:
         if number is None or not driver.closed:
             raise
         _settle(str(number), connect, address, error)
 
 
 def _settle(
-    number: str, connect: Callable[[], Driver], address: ServerAddress, lost: psycopg.Error
+    number: str, connect: Callable[[], Driver], address: ServerAddress, lost: errors.Error
 ) -> None:
     where = f"the connection to the catalog at {address.shown} was lost"
     outcome = _outcome(number, connect)
@@ -100,7 +102,7 @@ def _outcome(number: str, connect: Callable[[], Driver]) -> str | None:
         try:
             with connect() as driver:
                 ((found,),) = driver.execute("SELECT pg_xact_status(%s::XID8)", (number,))
-        except psycopg.Error:
+        except errors.Error:
             found = None
         if found in {"committed", "aborted"}:
             break

@@ -28,11 +28,11 @@ from cachedb.errors import (
 )
 from cachedb.feedback.log import Logger
 from cachedb.layout.fingerprint import Fingerprint
-from cachedb.operations.sync import history, reconcile, recover
-from cachedb.operations.sync.freshness import is_ready
+from cachedb.operations.sync.freshness import is_behind, is_ready
 from cachedb.records import Record
 
 if TYPE_CHECKING:
+    from cachedb.catalog.executor import Connection
     from cachedb.layout import Layout
 
 IDENTIFIER = "cache-id"
@@ -191,14 +191,31 @@ def _as_identifier(name: str) -> str | None:
 def _bring_up_to_date(layout: Layout, catalog: ServerCatalog) -> None:
     with catalog.reading() as connection:
         ready = is_ready(layout, connection)
+        behind = _is_behind(layout, connection)
     if not ready:
-        if layout.is_writable:
-            recover.undo_killed_sweeps(layout)
-        reconcile.bring_up_to_date(layout, catalog)
-        if layout.is_writable:
-            recover.restore_needed(layout, catalog)
+        _reconcile(layout, catalog)
+    if behind:
+        from cachedb.operations.sync import history  # noqa: PLC0415  (for new records only)
+
+        with suppress(CacheError):
+            history.bring_up_to_date(layout, catalog)
+
+
+def _is_behind(layout: Layout, connection: Connection) -> bool:
+    """Return whether the journal has new records: not if it cannot be read."""
     with suppress(CacheError):
-        history.bring_up_to_date(layout, catalog)
+        return is_behind(layout, connection)
+    return False
+
+
+def _reconcile(layout: Layout, catalog: ServerCatalog) -> None:
+    from cachedb.operations.sync import reconcile, recover  # noqa: PLC0415  (where files changed)
+
+    if layout.is_writable:
+        recover.undo_killed_sweeps(layout)
+    reconcile.bring_up_to_date(layout, catalog)
+    if layout.is_writable:
+        recover.restore_needed(layout, catalog)
 
 
 def _refuse_second_catalog(layout: Layout, address: ServerAddress) -> None:

@@ -40,8 +40,13 @@ def check_database(driver: Driver) -> None:
 
 def schema_id(driver: Driver, name: str) -> int | None:
     """Return the OID of a schema, which differs from that of a replacement; None without one."""
-    row = driver.execute("SELECT oid FROM pg_namespace WHERE nspname = %s", (name,)).fetchone()
+    row = driver.execute(finding_id(name)).fetchone()
     return None if row is None else int(row[0])
+
+
+def finding_id(name: str) -> sql.Composed:
+    """Return the query of the OID of a schema, without parameters: several can be one message."""
+    return sql.SQL("SELECT oid FROM pg_namespace WHERE nspname = {}").format(sql.Literal(name))
 
 
 def version_of(driver: Driver, name: str) -> int:
