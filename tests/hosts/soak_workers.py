@@ -46,12 +46,13 @@ class SharedHost:
 
     def __init__(self, farm: Farm) -> None:
         self.farm = farm
+        self.output = Path(os.devnull)
 
     def __call__(self, say: Say, root: Path, owner: str, number: int) -> None:
         """Run commands for ever."""
         # Half of the hosts that were killed have booted: their leases end with the heartbeat only.
         worker.become(Identity(owner, LEASE, LEASE, BEAT, boot=f"{owner}-{number // 2}"))
-        _be_silent()
+        self._write_to(root.parent / f"{owner}.output")
         chosen = random.Random(f"{owner} {number}")
         while True:
             kind = chosen.choices(
@@ -59,10 +60,21 @@ class SharedHost:
             )[0]
             getattr(self, f"_{kind}")(say, root, owner, chosen)
 
+    def _write_to(self, output: Path) -> None:
+        """Keep what the command that runs now writes, for the report of a failure."""
+        self.output = output
+        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        for stream in (1, 2):
+            os.dup2(descriptor, stream)
+        sys.stdout.flush()
+
     def _run(self, root: Path, *arguments: str) -> int:
+        os.truncate(1, 0)
         code = worker.command(str(root), arguments, self.farm.catalog)
         if code not in {0, _BUSY, _STORAGE}:
-            raise AssertionError(f"{arguments} ends with {code}")
+            sys.stderr.flush()
+            said = self.output.read_text(errors="replace")
+            raise AssertionError(f"{arguments} ends with {code}: {said[-2000:]}")
         return code
 
     def _change(self, say: Say, root: Path, what: tuple[str, str, str], *arguments: str) -> None:
@@ -98,10 +110,3 @@ class SharedHost:
     def _gc(self, say: Say, root: Path, *_: object) -> None:
         code = self._run(root, "gc", "--grace", "0")
         say(("collected" if code == 0 else "error", str(code), "gc"))
-
-
-def _be_silent() -> None:
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (1, 2):
-        os.dup2(nowhere, stream)
-    sys.stdout.flush()

@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from cachedb.archive import image_archive
 from cachedb.errors import (
-    BlobNotFound,
-    CorruptBlob,
     InvalidArchive,
     InvalidManifest,
-    InvalidReference,
     NotALayout,
     Refused,
 )
-from cachedb.feedback.progress import UNWATCHED, CountedStream, warn_of_algorithms
+from cachedb.feedback.progress import UNWATCHED, CountedStream
 from cachedb.layout import Layout
 from cachedb.layout.index_json import IndexJson
-from cachedb.limits import MANIFEST_BYTES
 from cachedb.oci import (
     Descriptor,
     Digest,
     Reference,
-    media_type,
 )
 from cachedb.oci.names.entry_name import KIND, claims_other_content, is_attached_kind
 from cachedb.operations.archives.import_closure import Closure, ClosureReader
+from cachedb.operations.archives.intake import ArchiveIntake, DirectoryIntake
 from cachedb.operations.sync import history
 from cachedb.operations.transfer.publish import Naming, leasing, publish
 
@@ -36,14 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from cachedb.archive.docker_archive import Image
     from cachedb.catalog.connect import Catalog
     from cachedb.feedback.progress import Progress
-    from cachedb.layout.blobs import BlobStore
-    from cachedb.layout.staging.area import StagingArea
-    from cachedb.operations.transfer.publish import Lease
-
-_CHUNK = 1 << 20
 
 
 class Imported(NamedTuple):
@@ -85,7 +75,7 @@ def import_archive(
         Refused: A name has another digest in the cache, and `may_replace` is not set.
     """
     with layout.staging() as stage, leasing(layout, catalog) as lease:
-        intake = _Intake(layout, stage, lease, progress)
+        intake = ArchiveIntake(layout, stage, lease, progress)
         size = _size_of(stream)
         with progress.task(f"import {source}", size) as task:
             if size is not None:
@@ -119,7 +109,7 @@ def import_directory(
         leasing(layout, catalog) as lease,
     ):
         named = _named(origin.read_index_json(), source)
-        intake = _DirectoryIntake(layout, stage, lease, progress, origin.blobs, source)
+        intake = DirectoryIntake(layout, stage, lease, progress, origin.blobs, source)
         with progress.task(f"import {source}"):
             return _import_images(layout, catalog, intake, named, source, options)
 
@@ -127,7 +117,7 @@ def import_directory(
 def _import_images(
     layout: Layout,
     catalog: Catalog,
-    intake: _Intake,
+    intake: ArchiveIntake,
     named: list[tuple[str | None, Descriptor]],
     source: str,
     options: ImportOptions,
@@ -184,7 +174,7 @@ def _import_images(
 
 
 def _read(
-    reader: ClosureReader, intake: _Intake, named: Iterable[tuple[str | None, Descriptor]]
+    reader: ClosureReader, intake: ArchiveIntake, named: Iterable[tuple[str | None, Descriptor]]
 ) -> tuple[list[tuple[str | None, Descriptor]], list[Closure]]:
     """Read entries as their documents are, and what the images need.
 
@@ -229,163 +219,6 @@ def _opened(folder: Path) -> Iterator[Layout]:
         raise InvalidArchive(str(folder), error.why) from error
     with origin:
         yield origin
-
-
-class _Intake:
-    """Staging of the blobs of an archive, except those in the layout.
-
-    `image` is the name of the image that is read, for progress; an archive names its images last.
-    """
-
-    def __init__(
-        self, layout: Layout, stage: StagingArea, lease: Lease, progress: Progress
-    ) -> None:
-        self._layout = layout
-        self.stage = stage
-        self._lease = lease
-        self._progress = progress
-        self._held: set[Digest] = set()
-        self.image = ""
-        self.staged: dict[Digest, int] = {}
-
-    def hold(self, digests: Iterable[Digest]) -> None:
-        """Protect blobs from the collector before their presence is checked; one transaction."""
-        new = set(digests) - self._held
-        if new:
-            self._lease.hold(new)
-            self._held |= new
-
-    def store(self, chunks: Iterator[bytes], digest: Digest | None, size: int) -> Digest:
-        """Stage a blob; implements `image_archive.Store`."""
-        if digest is None:
-            digest, size = self.stage.add_unnamed(chunks)
-        else:
-            self.hold([digest])
-            if self._is_here(digest, size):
-                return digest
-            self._progress.expect(digest, size, self.image)
-            with self.stage.writing(digest, size) as writer:
-                if writer is not None:
-                    writer.restart()
-                    for chunk in chunks:
-                        writer.write(chunk)
-                        self._progress.advance(digest, writer.offset)
-            self._progress.finish(digest, size)
-        self.staged[digest] = size
-        return digest
-
-    def warn_of_algorithms(self, digests: Iterable[Digest]) -> None:
-        """Report blobs whose digests other tools cannot read."""
-        warn_of_algorithms(self._progress, digests)
-
-    def as_written(self, entry: Descriptor, reader: ClosureReader) -> Descriptor:
-        """Return an entry with the media type of its document; report one that differs."""
-        found = reader.as_written(entry)
-        if found != entry:
-            self._progress.note(
-                f"warning: {entry.digest} is declared {str(entry.media_type)!r}, and is imported "
-                f"as {str(found.media_type)!r}, which it is"
-            )
-        return found
-
-    def manifests_for(self, images: tuple[Image, ...]) -> list[tuple[str | None, Descriptor]]:
-        """Stage the manifests made for docker's images; return them with their tags."""
-        found: list[tuple[str | None, Descriptor]] = []
-        for image in images:
-            content = image.manifest
-            digest = Digest.of(content)
-            self.stage.add(digest, content)
-            self.staged[digest] = len(content)
-            descriptor = Descriptor(
-                media_type=media_type.OCI_MANIFEST, digest=digest, size=len(content)
-            )
-            found += [(_canonical(tag), descriptor) for tag in image.tags] or [(None, descriptor)]
-        return found
-
-    def store_embedded(self, digest: Digest, content: bytes) -> int:
-        """Store embedded content, since other tools read the blob alone; return its size."""
-        self.hold([digest])
-        self.stage.add(digest, content)
-        self.staged[digest] = len(content)
-        return len(content)
-
-    def size_of(self, digest: Digest) -> int | None:
-        """Return the size of a staged or present blob; None if it is neither."""
-        if digest in self.staged:
-            return self.staged[digest]
-        file = self._layout.blobs.stat(digest)
-        return None if file is None else file.size
-
-    def small_blobs(self, without: Collection[Digest]) -> Iterator[tuple[Digest, bytes]]:
-        """Yield the staged blobs that may be documents, except some."""
-        for digest, size in self.staged.items():
-            if digest not in without and size <= MANIFEST_BYTES.value:
-                content = self.read(digest)
-                if content is not None:
-                    yield digest, content
-
-    def read(self, digest: Digest) -> bytes | None:
-        """Return the bytes of a staged or present document; None if it is neither."""
-        if digest in self.staged:
-            return self.stage.read(digest, MANIFEST_BYTES.value)
-        try:
-            return self._layout.blobs.read(digest, MANIFEST_BYTES)
-        except (BlobNotFound, CorruptBlob):
-            return None
-
-    def _is_here(self, digest: Digest, size: int) -> bool:
-        if not self._layout.blobs.has(digest, size):
-            return False
-        try:
-            self._layout.blobs.verify(digest)
-        except (BlobNotFound, CorruptBlob):
-            return False
-        return True
-
-
-class _DirectoryIntake(_Intake):
-    """Staging of blobs of another layout, each when its size is first requested."""
-
-    def __init__(
-        self,
-        layout: Layout,
-        stage: StagingArea,
-        lease: Lease,
-        progress: Progress,
-        origin: BlobStore,
-        source: str,
-    ) -> None:
-        super().__init__(layout, stage, lease, progress)
-        self._origin = origin
-        self._source = source
-        self._brought: set[Digest] = set()
-
-    def size_of(self, digest: Digest) -> int | None:
-        if digest not in self._brought:
-            self._bring(digest)
-            self._brought.add(digest)
-        return super().size_of(digest)
-
-    def small_blobs(self, without: Collection[Digest]) -> Iterator[tuple[Digest, bytes]]:
-        for file in self._origin.files():
-            if file.digest in without or file.size > MANIFEST_BYTES.value:
-                continue
-            with suppress(BlobNotFound, CorruptBlob):
-                if self._origin.starts_with(file.digest, b"{"):
-                    yield file.digest, self._origin.read(file.digest, MANIFEST_BYTES)
-
-    def _bring(self, digest: Digest) -> None:
-        file = self._origin.stat(digest)
-        if file is None:
-            obstacle = self._origin.obstacle(digest)
-            if obstacle is not None:
-                raise InvalidArchive(self._source, f"blob {digest} {obstacle}")
-            return
-        try:
-            with self._origin.open(digest) as stream:
-                self.store(iter(lambda: stream.read(_CHUNK), b""), digest, file.size)
-        except CorruptBlob as error:
-            raise InvalidArchive(self._source, f"blob {digest} {error.why}") from error
 
 
 def _named(index_json: bytes | None, source: str) -> list[tuple[str | None, Descriptor]]:
@@ -458,10 +291,3 @@ def _taken_over(
             hint="--replace takes the name over; --name gives another one",
         )
     return found
-
-
-def _canonical(tag: str) -> str:
-    try:
-        return str(Reference.parse(tag))
-    except InvalidReference:
-        return tag

@@ -32,6 +32,21 @@ def undo_killed_sweeps(layout: Layout) -> None:
         undo_unfinished(layout)
 
 
+def undo_sweeps(layout: Layout) -> None:
+    """Restore what sweeps have quarantined and not removed; wait for one that is running.
+
+    A sweep that runs restores the blobs of a lease itself, if it finds the lease in time.
+
+    Raises:
+        CacheBusy: A sweep takes too long.
+    """
+    with layout.quarantine() as quarantine:
+        if not quarantine.runs():
+            return
+    with layout.sweeping():
+        undo_unfinished(layout)
+
+
 def undo_unfinished(layout: Layout) -> None:
     """Restore every blob of sweeps that did not finish; the caller holds the sweep lock."""
     with layout.quarantine() as quarantine:

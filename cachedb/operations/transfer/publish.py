@@ -225,6 +225,11 @@ def mark_verified(catalog: Catalog, digests: Collection[Digest]) -> None:
         _mark_verified(connection, digests)
 
 
+def removed_meanwhile(lost: Digest) -> CacheBusy:
+    """Return the error about a blob that another tool has deleted while an operation needed it."""
+    return CacheBusy(f"another program removed {lost} before it had a name", hint="try again")
+
+
 class _Content(Record):
     """The blobs that some names need: staged ones, and others that were in the layout before."""
 
@@ -249,8 +254,7 @@ class _Content(Record):
                 except StorageFailed:
                     lost = gone[0]
             if lost is not None:
-                what = f"another program removed {lost} before it had a name"
-                raise CacheBusy(what, hint="try again")
+                raise removed_meanwhile(lost)
         raise CacheBusy("another program keeps removing new blobs", hint="try again")
 
     def _find_gone(self) -> tuple[list[Digest], Digest | None]:
