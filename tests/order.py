@@ -19,6 +19,7 @@ LONG = (
     "tests/hosts/test_cut_network.py",
     "tests/query/test_fleet_queries.py",
     "tests/query/test_plans.py",
+    "tests/cli/test_server_versions.py",
     "tests/query/test_postgresql_queries.py",
     "tests/hostile/test_corruption_sweep.py",
     "tests/property/test_store.py",

@@ -42,19 +42,27 @@ host all all 127.0.0.1/32 scram-sha-256
 class Server:
     """A server whose socket is in the folder; with a port, it asks for passwords there.
 
-    At another address than that of loopback, its neighbours need none.
+    At another address than that of loopback, its neighbours need none. `programs` is the directory
+    of the programs of another server than the one that is installed.
     """
 
-    def __init__(self, folder: Path, port: int | None = None, address: str = "127.0.0.1") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        port: int | None = None,
+        address: str = "127.0.0.1",
+        programs: Path | None = None,
+    ) -> None:
         self.folder = folder
         self.port = port
         self.address = address
+        self.programs = programs
         self._data = str(folder / "data")
 
     def make(self) -> None:
         """Make the cluster."""
-        made = run(program("initdb"), "-D", self._data, "-A", "trust", "-U", "postgres", "-N",
-                   "-E", "UTF8", "--locale=C.UTF-8")  # fmt: skip
+        made = self._run("initdb", "-D", self._data, "-A", "trust", "-U", "postgres", "-N",
+                         "-E", "UTF8", "--locale=C.UTF-8")  # fmt: skip
         assert made.returncode == 0, made.stdout
         Path(self._data, "pg_hba.conf").write_text(
             f"{_ACCESS}host all all {self.address}/24 trust\n"
@@ -62,26 +70,29 @@ class Server:
 
     def copy(self, primary: "Server") -> None:
         """Make a standby of another server."""
-        made = run(program("pg_basebackup"), "-h", str(primary.folder), "-U", "postgres", "-R",
-                   "-c", "fast", "-D", self._data)  # fmt: skip
+        made = self._run("pg_basebackup", "-h", str(primary.folder), "-U", "postgres", "-R",
+                         "-c", "fast", "-D", self._data)  # fmt: skip
         assert made.returncode == 0, made.stdout
 
     def promote(self) -> None:
         """Make a standby the primary."""
-        run(program("pg_ctl"), "-D", self._data, "-w", "promote")
+        self._run("pg_ctl", "-D", self._data, "-w", "promote")
 
     def start(self) -> None:
         """Start, and wait until it answers."""
         listen = "" if self.port is None else f"{self.address} -c port={self.port}"
         options = f"-k {self.folder} -c listen_addresses={listen} -F"
         log = self.folder / "log"
-        done = run(program("pg_ctl"), "-D", self._data, "-l", str(log), "-o", options, "-w",
-                   "start")  # fmt: skip
+        done = self._run("pg_ctl", "-D", self._data, "-l", str(log), "-o", options, "-w", "start")
         assert done.returncode == 0, log.read_text()
 
     def stop(self) -> None:
         """Stop as a crash does."""
-        run(program("pg_ctl"), "-D", self._data, "-m", "immediate", "-w", "stop")
+        self._run("pg_ctl", "-D", self._data, "-m", "immediate", "-w", "stop")
+
+    def _run(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        found = program(name) if self.programs is None else str(self.programs / name)
+        return run(found, *arguments)
 
     def url(self, cache: str = "", database: str = "postgres", **options: str) -> str:
         """Return the URL of a catalog; without a name, the layout gives it one."""
@@ -96,7 +107,7 @@ class Server:
 
     def psql(self, text: str, database: str = "postgres") -> str:
         """Run SQL as its superuser."""
-        done = run(
+        done = self._run(
             "psql", "-h", str(self.folder), *([] if self.port is None else ["-p", self._port]),
             "-U", "postgres", "-d", database,
             "-v", "ON_ERROR_STOP=1", "-Atc", text,
@@ -117,17 +128,23 @@ class Server:
 
 @contextmanager
 def serving(
-    *, standby_of: Server | None = None, has_port: bool = False, address: str = "127.0.0.1"
+    *,
+    standby_of: Server | None = None,
+    has_port: bool = False,
+    address: str = "127.0.0.1",
+    programs: Path | None = None,
 ) -> Iterator[Server]:
     """Run a server of this test alone, or a standby of another one."""
     require("psql", "setpriv")
-    if shutil.which(program("initdb")) is None:
+    if standby_of is not None:
+        programs = standby_of.programs
+    if programs is None and shutil.which(program("initdb")) is None:
         require("initdb")
     with tempfile.TemporaryDirectory() as name:  # the path of a socket must be short
         folder = Path(name)
         if os.geteuid() == 0:
             shutil.chown(folder, "postgres")
-        server = Server(folder, _free_port() if has_port else None, address)
+        server = Server(folder, _free_port() if has_port else None, address, programs)
         if standby_of is None:
             server.make()
         else:

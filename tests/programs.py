@@ -5,6 +5,7 @@ import shutil
 import sys
 import tarfile
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -37,14 +38,14 @@ def require(*programs: str) -> None:
     """Skip the test if a program is missing, or fail where CI has to have it."""
     for program in programs:
         if shutil.which(program) is None:
-            _go_without(program, _PACKAGES.get(program, program))
+            go_without(program, _PACKAGES.get(program, program))
 
 
 def of_python(program: str, package: str) -> Path:
     """Return a program that a wheel has put beside this Python, or skip the test without it."""
     path = Path(sys.executable).with_name(program)
     if not path.exists():
-        _go_without(program, package, install="pip install")
+        go_without(program, package, install="pip install")
     return path
 
 
@@ -52,10 +53,11 @@ def require_files(package: str, *files: Path) -> None:
     """Skip the test if a file of a Debian package is missing, or fail where CI has to have it."""
     for file in files:
         if not file.exists():
-            _go_without(str(file), package)
+            go_without(str(file), package)
 
 
-def _go_without(what: str, package: str, install: str = "apt-get install") -> None:
+def go_without(what: str, package: str, install: str = "apt-get install") -> NoReturn:
+    """Skip the test for the lack of something, or fail where CI has to have it."""
     reason = f"{what} is not installed: {install} {package}"
     if os.environ.get("CI") == "true":
         pytest.fail(reason)

@@ -39,7 +39,8 @@ WHOLE = {
 """Large tables that a statement reads as a whole in PostgreSQL, and by an index in SQLite."""
 
 
-def test_postgresql_prepares_every_statement(server: Server) -> None:
+def prepare(server: Server) -> None:
+    """Let a server prepare every compiled statement on the compiled tables."""
     lines = ["CREATE SCHEMA prepared; SET search_path = prepared;"]
     lines += [f"{text};" for _, _, text in compiled.tables("postgresql")]
     lines += [f"{text};" for _, _, text in compiled.file_tables("postgresql")]
@@ -53,6 +54,10 @@ def test_postgresql_prepares_every_statement(server: Server) -> None:
 
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("PREPARE") == len(statements)
+
+
+def test_postgresql_prepares_every_statement(server: Server) -> None:
+    prepare(server)
 
 
 LISTS = (

@@ -52,7 +52,7 @@ def neutral(text: str, root: Path) -> str:
 
 # -- the same answers ------------------------------------------------------------------------
 
-_READING = [
+READING = [
     "ls", "ls --format json", "ls -q name:app", "show app:1", "show app:1 --format json",
     "history app:1", "tree app:1", "find-root app:1", "du", "du --tree",
     "du --group-by repo --format json", "validate", "validate --deep", "verify",
@@ -86,7 +86,7 @@ def on_both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return paths[0], paths[1]
 
 
-@pytest.mark.parametrize("words", _READING)
+@pytest.mark.parametrize("words", READING)
 def test_a_command_answers_the_same_on_both_catalogs(
     run: Run, server: Server, on_both: tuple[Path, Path], words: str
 ) -> None:
@@ -100,20 +100,22 @@ def test_a_command_answers_the_same_on_both_catalogs(
     assert not (remote / ".cachedb" / "index.db").exists()
 
 
+CHANGES = (
+    "import app.tar tool.tar", "tag app:1 other:3", "pin other:3", "rm app:1 other:3",
+    "untag tool:2", "gc --grace 0", "unpin other:3", "index files --all",
+    "prune --yes --keep-last 1",
+    "rm other:3", "clean --yes",
+)  # fmt: skip
+
+
 def test_changes_of_a_cache_are_the_same_on_both_catalogs(
     run: Run, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("app.tar").write_bytes(build.archive({"app:1": build.image(labels={"a": "1"})}))
     Path("tool.tar").write_bytes(build.archive({"tool:2": build.image(env=["n=2"])}))
-    steps = [
-        "import app.tar tool.tar", "tag app:1 other:3", "pin other:3", "rm app:1 other:3",
-        "untag tool:2", "gc --grace 0", "unpin other:3", "index files --all",
-        "prune --yes --keep-last 1",
-        "rm other:3", "clean --yes",
-    ]  # fmt: skip
     left = []
-    for words in steps:
+    for words in CHANGES:
         found = []
         for name, option in (("local", []), ("remote", ["--catalog", server.url()])):
             done = run(tmp_path / name, *words.split(), *option)
