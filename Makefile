@@ -79,7 +79,7 @@ queries: $(VENV)/.with-tests
 	$(TEST) $(ON_ALL_CORES) -m campaign tests/property/test_query_meaning.py
 
 hosts: $(VENV)/.with-tests
-	$(TEST) $(ON_ALL_CORES) -m campaign tests/hosts
+	$(TEST) $(ON_ALL_CORES) -m campaign --points 500 tests/hosts
 
 soak: $(VENV)/.with-tests
 	$(TEST) -m campaign tests/soak

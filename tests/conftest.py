@@ -1,14 +1,13 @@
 """Fixtures of all tests: layouts on disk as another tool writes them."""
 
 import signal
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests import build, order, recorded
+from tests import build, order, points, recorded
 from tests.postgresql import Server, serving
 from tests.registry import servers
 
@@ -95,9 +94,9 @@ class Checked:
     def __init__(self, request: pytest.FixtureRequest) -> None:
         self._properties = request.node.user_properties
 
-    def count(self, fault: str, points: int, wrong: int) -> None:
+    def count(self, fault: str, number: int, wrong: int) -> None:
         """Record points at which a fault was injected; `wrong` of them broke an invariant."""
-        self._properties.append(("points", (fault, points, wrong)))
+        self._properties.append((points.PROPERTY, (fault, number, wrong)))
 
 
 @pytest.fixture
@@ -106,16 +105,36 @@ def checked(request: pytest.FixtureRequest) -> Checked:
     return Checked(request)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a campaign fail that has checked fewer points than it should."""
+    parser.addoption("--points", type=int, default=0, help="fewest points that a run has to check")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run that was successful, and has checked too few points."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    fewest = session.config.getoption("--points")
+    if reporter is None or hasattr(session.config, "workerinput") or session.exitstatus:
+        return
+    if sum(each.number for each in _points(reporter)) < fewest:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the points of every fault, and how many of them broke an invariant."""
-    points: Counter[str] = Counter()
-    wrong: Counter[str] = Counter()
-    for outcome in ("passed", "failed"):
-        for report in terminalreporter.getreports(outcome):
-            for name, value in getattr(report, "user_properties", ()):
-                if name == "points" and report.when == "call":
-                    fault, some, bad = value
-                    points[fault] += some
-                    wrong[fault] += bad
-    for fault, number in sorted(points.items()):
-        terminalreporter.write_line(f"{fault}: {number} points, {wrong[fault]} violations")
+    found = _points(terminalreporter)
+    for each in found:
+        terminalreporter.write_line(str(each))
+    fewest = terminalreporter.config.getoption("--points")
+    if fewest or len(found) > 1:
+        total = points.Points(
+            "sum", sum(each.number for each in found), sum(each.wrong for each in found)
+        )
+        terminalreporter.write_line(f"{total}, of at least {fewest}")
+
+
+def _points(reporter: pytest.TerminalReporter) -> list[points.Points]:
+    return points.sums(
+        each for outcome in ("passed", "failed") for each in reporter.getreports(outcome)
+    )
