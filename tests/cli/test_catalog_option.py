@@ -19,6 +19,7 @@ from cachedb.fleet import Fleet
 from cachedb.layout import fingerprint
 from tests import build
 from tests.cli.conftest import Run, succeed
+from tests.cli.registry import serving_things
 from tests.postgresql import Server, serving
 
 CATALOG = "CACHEDB_CATALOG"
@@ -449,8 +450,8 @@ def test_logs_of_a_server_have_no_password(
 
 @pytest.mark.parametrize(
     "words",
-    ["log", "policy check POLICY", "query --save s name:app", "query --check", "cache dir",
-     "config list", "sample", "check --example"],
+    ["log", "policy check POLICY", "policy edit POLICY", "query --save s name:app",
+     "query --check", "cache dir", "config list", "sample", "check --example"],
 )  # fmt: skip
 def test_a_command_on_files_works_without_the_server(
     run: Run, populated: build.Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
@@ -461,6 +462,21 @@ def test_a_command_on_files_works_without_the_server(
     done = run(populated.path, *words.replace("POLICY", "policy.toml").split(), "--catalog", _DOWN)
 
     assert (done.code, PASSWORD in done.out + done.err) == (0, False)
+
+
+def test_an_image_in_a_registry_is_inspected_without_the_server(
+    run: Run, populated: build.Tree
+) -> None:
+    with serving_things({"t/app:1": build.image()}) as registry:
+        words = ["inspect", "--remote", f"{registry.host}/t/app:1", "--insecure", registry.host]
+        done = run(populated.path, *words, "--catalog", _DOWN)
+
+    assert (done.code, PASSWORD in done.out + done.err) == (0, False)
+
+
+def test_a_saved_query_is_forgotten_without_the_server(run: Run, populated: build.Tree) -> None:
+    for words in (["--save", "s", "name:app"], ["--forget", "s"]):
+        assert run(populated.path, "query", *words, "--catalog", _DOWN).code == 0
 
 
 def test_doctor_examines_files_without_the_server(run: Run, populated: build.Tree) -> None:
