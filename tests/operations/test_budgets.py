@@ -6,6 +6,7 @@ two sizes of a layout.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
