@@ -109,8 +109,7 @@ def _list_all(
 
     with open_cache(cache) as opened:
         if quiet:
-            for digest in opened.answer(list_digests):
-                output.print_stdout(digest, end)
+            output.print_lines(opened.answer(list_digests), end)
             return
         rows = chain(
             listings.rows_of(opened.iter_images()),
@@ -123,8 +122,7 @@ def _print(
     listed: Sequence[Listing], form: str, chosen: Sequence[int], *, quiet: bool, end: str
 ) -> None:
     if quiet:
-        for digest in (digest for listing in listed for digest in listing.digests):
-            output.print_stdout(digest, end)
+        output.print_lines(chain.from_iterable(each.digests for each in listed), end)
         return
     has_pins = any(each.is_pinned for each in listed)
     listings.render(listings.rows_of(listed), form, chosen, end=end, has_pins=has_pins)

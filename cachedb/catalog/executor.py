@@ -56,6 +56,11 @@ class Connection:
         make: Any = statement.row._make  # type: ignore[attr-defined]
         return map(make, self.driver.execute(self._texts[statement.name], values))
 
+    def tuples(self, statement: Rows[Any], /, **values: Bound) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a statement as plain tuples, which cost half as much as named ones."""
+        found: Iterator[tuple[Any, ...]] = self.driver.execute(self._texts[statement.name], values)
+        return found
+
     def first(self, statement: Rows[_R], /, **values: Bound) -> _R | None:
         """Return the first row of a statement, or None if it selects none."""
         return next(self.each(statement, **values), None)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime, tzinfo
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ _SHORT = len("sha256:") + 12
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _THOUSAND = 1000
 _MOST = 3
+_AT_ONCE = 500
 _SPANS = (
     ("year", 365 * 86_400),
     ("month", 30 * 86_400),
@@ -153,11 +155,16 @@ def print_stdout(line: str = "", end: str = "\n") -> None:
     sys.stdout.write(f"{line}{end}")
 
 
+def print_lines(lines: Iterable[str], end: str = "\n") -> None:
+    """Print many lines as `print_stdout` does, with one write for 500 of them."""
+    coming = iter(lines)
+    while block := list(islice(coming, _AT_ONCE)):
+        print_stdout(end.join(block), end)
+
+
 def print_digests(digests: Iterable[object], end: str = "\n") -> None:
     """Print digests in full, one a line; None is no digest."""
-    for each in digests:
-        if each is not None:
-            print_stdout(str(each), end)
+    print_lines((str(each) for each in digests if each is not None), end)
 
 
 def print_stderr(line: str) -> None:

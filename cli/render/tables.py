@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cachedb.cli.render import fitting
-from cachedb.cli.render.output import digest, print_stdout, show, words
+from cachedb.cli.render.output import digest, print_lines, print_stdout, show, words
 from cachedb.errors import InvalidInput
 from cachedb.records import NamedTuple
 
@@ -159,8 +159,8 @@ def _table(columns: Sequence[Column], rows: Iterable[Sequence[object]], *, head:
         widths = shown = list(map(max, widths, map(fitting.widest, texts)))
         if available is not None:
             shown = fitting.narrowed(widths, list(map(_least, columns, widths)), available)
-        for line in zip(*map(_aligned, columns, texts, shown), strict=True):
-            print_stdout(gap.join(line).rstrip())
+        cells = zip(*map(_aligned, columns, texts, shown), strict=True)
+        print_lines([gap.join(line).rstrip() for line in cells])
         batch = list(islice(coming, _AT_ONCE))
         if not batch:
             return

@@ -33,7 +33,10 @@ def test_batches_hold_the_images_of_a_whole_listing(
     tree.put(*(blob for thing in THINGS[:3] for blob in thing.blobs))
     tree.write_entries([entry(*each) for each in chosen])
     with mock.patch.object(listing, "_AT_ONCE", size), Cache.open(tree.path) as cache:
-        assert list(cache.iter_images()) == list(cache.list())
+        listed = list(cache.list())
+        assert list(cache.iter_images()) == listed
+        digests = [digest for image in listed for digest in image.digests]
+        assert cache.answer(listing.list_digests) == digests
 
 
 def test_the_first_image_is_there_before_the_last_batch_is_read(tmp_path: Path) -> None:

@@ -59,6 +59,15 @@ def test_a_command_on_more_images_makes_no_more_calls_of_the_file_system(
     assert many - few < _NOISE < (MANY - FEW) * layouts.OWN_BLOBS
 
 
+@pytest.mark.parametrize("words", ["ls", "ls --quiet"])
+def test_a_listing_of_more_images_writes_no_more_often_when_python_does_not_buffer(
+    words: str, settled: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", "1")  # as in many container images
+    few, many = (run(path, words).calls["write"] for path in settled)
+    assert 0 < many <= few + 2
+
+
 def test_one_change_by_another_tool_costs_one_look_at_each_file_and_opens_none_of_them(
     tmp_path: Path,
 ) -> None:

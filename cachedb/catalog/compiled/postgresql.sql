@@ -47,6 +47,13 @@ LEFT OUTER JOIN platform AS declared ON declared.id = link.platform_id LEFT OUTE
 AS configured ON configured.id = blob.platform_id WHERE link.parent_id = ANY (CAST(%(parents)s
 AS BIGINT[])) AND link.role = 1::INTEGER ORDER BY link.parent_id, link.position;
 
+-- name: blobs.members
+SELECT link.parent_id, link.child_id AS blob_id, blob.kind, coalesce(link.platform_id,
+blob.platform_id) AS platform_id FROM link JOIN blob ON blob.id = link.child_id WHERE
+link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(parents)s AS JSON)) AS anon_1) AND link.role = 1::INTEGER ORDER
+BY link.parent_id, link.position;
+
 -- name: blobs.nodes
 SELECT blob.id, blob.digest, blob.kind, blob.state, blob.size, blob.platform_id FROM blob WHERE
 blob.id = ANY (CAST(%(ids)s AS BIGINT[]));
@@ -947,6 +954,10 @@ ref.entry, ref_annotation.value AS entry_kind, ref.platform_id AS declared_id, b
 AS configured_id FROM ref JOIN blob ON blob.id = ref.target_id LEFT OUTER JOIN ref_annotation
 ON ref_annotation.ref_id = ref.id AND ref_annotation.key = 'kind'::VARCHAR WHERE ref.target_id
 IN (SELECT above.id FROM above) ORDER BY ref.position;
+
+-- name: refs.digests
+SELECT ref.id, blob.digest FROM ref JOIN blob ON blob.id = ref.target_id ORDER BY ref.name IS
+NULL, ref.name, blob.digest, ref.position;
 
 -- name: refs.names
 SELECT ref.name FROM ref WHERE ref.name IS NOT NULL;

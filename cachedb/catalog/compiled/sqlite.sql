@@ -49,6 +49,12 @@ AS configured ON configured.id = blob.platform_id WHERE link.parent_id IN (SELEC
 CAST(anon_1.value AS BIGINT) AS value FROM json_each(:parents) AS anon_1) AND link.role = 1
 ORDER BY link.parent_id, link.position;
 
+-- name: blobs.members
+SELECT link.parent_id, link.child_id AS blob_id, blob.kind, coalesce(link.platform_id,
+blob.platform_id) AS platform_id FROM link JOIN blob ON blob.id = link.child_id WHERE
+link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_each(:parents) AS
+anon_1) AND link.role = 1 ORDER BY link.parent_id, link.position;
+
 -- name: blobs.nodes
 SELECT blob.id, blob.digest, blob.kind, blob.state, blob.size, blob.platform_id FROM blob WHERE
 blob.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_each(:ids) AS anon_1);
@@ -976,6 +982,10 @@ ref_annotation.value AS entry_kind, ref.platform_id AS declared_id, blob.platfor
 configured_id FROM ref JOIN blob ON blob.id = ref.target_id LEFT OUTER JOIN ref_annotation ON
 ref_annotation.ref_id = ref.id AND ref_annotation."key" = 'kind' WHERE ref.target_id IN (SELECT
 above.id FROM above) ORDER BY ref.position;
+
+-- name: refs.digests
+SELECT ref.id, blob.digest FROM ref JOIN blob ON blob.id = ref.target_id ORDER BY ref.name IS
+NULL, ref.name, blob.digest, ref.position;
 
 -- name: refs.names
 SELECT ref.name FROM ref WHERE ref.name IS NOT NULL;

@@ -184,6 +184,22 @@ def entries() -> Select[*tuple[Any, ...]]:
     )
 
 
+@defines(blobs.MEMBERS)
+def members() -> Select[*tuple[Any, ...]]:
+    """Select what indexes list, with the ids of platforms."""
+    return (
+        select(
+            link.c.parent_id,
+            link.c.child_id.label("blob_id"),
+            blob.c.kind,
+            func.coalesce(link.c.platform_id, blob.c.platform_id).label("platform_id"),
+        )
+        .join(blob, blob.c.id == link.c.child_id)
+        .where(link.c.parent_id.in_(each_id("parents")), link.c.role == int(Role.MANIFEST))
+        .order_by(link.c.parent_id, link.c.position)
+    )
+
+
 @defines(blobs.MANIFESTS)
 def manifests() -> Select[*tuple[Any, ...]]:
     """Select the manifests that indexes list."""

@@ -33,11 +33,13 @@ def every() -> Select[*tuple[Any, ...]]:
 @defines(refs.BY_NAME)
 def by_name() -> Select[*tuple[Any, ...]]:
     """Select every ref in the order of a listing."""
-    return (
-        select(ref.c.id, ref.c.name)
-        .join(blob, blob.c.id == ref.c.target_id)
-        .order_by(ref.c.name.is_(None), ref.c.name, blob.c.digest, ref.c.position)
-    )
+    return _in_order_of_listing(select(ref.c.id, ref.c.name))
+
+
+@defines(refs.DIGESTS)
+def digests() -> Select[int, str]:
+    """Select the digests of all refs in the order of a listing."""
+    return _in_order_of_listing(select(ref.c.id, blob.c.digest).select_from(ref))
 
 
 @defines(refs.OF_IDS)
@@ -219,6 +221,12 @@ def tagged_after() -> Select[*tuple[Any, ...]]:
 def names() -> Select[str | None]:
     """Select every name."""
     return select(ref.c.name).where(ref.c.name.is_not(None))
+
+
+def _in_order_of_listing(rows: Select[Any, Any]) -> Select[Any, Any]:
+    return rows.join(blob, blob.c.id == ref.c.target_id).order_by(
+        ref.c.name.is_(None), ref.c.name, blob.c.digest, ref.c.position
+    )
 
 
 def _refs(*conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:

@@ -54,6 +54,15 @@ class SizeRow(NamedTuple):
     size: int
 
 
+class IndexMemberRow(NamedTuple):
+    """An entry of an index; its platform is that of its descriptor, or else of its config."""
+
+    parent_id: int
+    blob_id: int
+    kind: int
+    platform_id: int | None
+
+
 class EntryRow(NamedTuple):
     """A manifest or an index, with the platform that its config names, NULL if it names none.
 
@@ -132,5 +141,7 @@ PARTIAL: Final = Scalars("blobs.partial", int)
 """The ids of all blobs that contain a platform that was not pulled."""
 ENTRIES: Final = Rows("blobs.entries", EntryRow)
 """Kind, media type and platform of each of `targets`."""
+MEMBERS: Final = Rows("blobs.members", IndexMemberRow)
+"""The entries that each of the indexes `parents` lists, by parent, in the order listed."""
 MANIFESTS: Final = Rows("blobs.manifests", ManifestRow)
 """The manifests that each of the indexes `parents` lists, by parent, in the order listed."""

@@ -74,10 +74,19 @@ class RefName(NamedTuple):
     name: str | None
 
 
+class RefDigest(NamedTuple):
+    """The id of a ref and the digest of its target."""
+
+    id: int
+    digest: str
+
+
 ALL: Final = Rows("refs.all", RefRow)
 """Every ref, in the order of index.json, as in all selections of refs below."""
 BY_NAME: Final = Rows("refs.by_name", RefName)
 """Every ref by name, those of one name by digest, the nameless last."""
+DIGESTS: Final = Rows("refs.digests", RefDigest)
+"""The digests of every ref, in the order of `BY_NAME`."""
 OF_IDS: Final = Rows("refs.of_ids", RefRow)
 """The refs of `ids`."""
 OF_NAMES: Final = Rows("refs.of_names", RefRow)

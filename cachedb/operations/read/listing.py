@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from enum import StrEnum
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from cachedb.catalog import codecs
 from cachedb.catalog.enums import Kind
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import blobs, refs, usage
+from cachedb.catalog.statements.blobs import IndexMemberRow
 from cachedb.oci.platform.model import Platform
 from cachedb.operations.read import resolve
 from cachedb.records import NamedTuple, Record
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from cachedb.catalog.executor import Connection
     from cachedb.catalog.statements.blobs import EntryRow, ManifestRow
     from cachedb.oci.digest import Digest
-    from cachedb.operations.read.resolve import ResolvedImage, Root
+    from cachedb.operations.read.resolve import Root
 
 
 _AT_ONCE = 2_000
@@ -143,31 +145,30 @@ class _Faults(NamedTuple):
     def of(cls, connection: Connection) -> _Faults:
         return cls(set(connection.values(blobs.BROKEN)), set(connection.values(blobs.PARTIAL)))
 
+    def health(self, ids: Sequence[int]) -> Health:
+        """Return the health of an image whose documents have these ids."""
+        if not self.broken.isdisjoint(ids):
+            return Health.BROKEN
+        return Health.COMPLETE if self.partial.isdisjoint(ids) else Health.PARTIAL
+
 
 def _listings(connection: Connection, roots: Sequence[Root], faults: _Faults) -> list[Listing]:
     images = resolve.images_of(connection, roots)
     targets = {root.blob_id for root in roots}
-    sizes = {row.root: row.size for row in connection.each(blobs.SIZES, targets=many(targets))}
-    members = _below(connection, _own_members(connection, roots), _member)
-    shown = _ShownPlatforms()
+    sizes = connection.mapping(blobs.SIZES, targets=many(targets))
+    shown = _ShownPlatforms(connection, roots)
     found = []
     for image in images:
-        platforms = [
-            member.platform
-            for root in image.roots
-            for member in members[root.blob_id]
-            if member.kind is Kind.MANIFEST and member.platform is not None
-        ]
-        first = image.roots[0]
+        first, ids = image.roots[0], [root.blob_id for root in image.roots]
         found.append(
             Listing(
-                name=image.name,
-                digests=tuple(root.digest for root in image.roots),
+                name=first.name,
+                digests=tuple([root.digest for root in image.roots]),
                 kind=first.kind,
                 media_type=first.media_type,
-                platforms=shown.of(platforms),
-                size=_size(connection, image, sizes),
-                health=_health({root.blob_id for root in image.roots}, *faults),
+                platforms=shown.of(image.roots),
+                size=_size(connection, ids, sizes),
+                health=faults.health(ids),
                 is_pinned=any(root.is_pinned for root in image.entries),
             )
         )
@@ -177,10 +178,23 @@ def _listings(connection: Connection, roots: Sequence[Root], faults: _Faults) ->
 def list_digests(connection: Connection) -> list[Digest]:
     """List the digests of the images of all refs, in the order of `list_images`.
 
-    Costs one statement; those about sizes, platforms and states are left out.
+    Costs a statement, and those about names that several refs have; none reads sizes, platforms
+    or states.
     """
-    images = resolve.images_of(connection, _by_name(resolve.every(connection)))
-    return [root.digest for image in images for root in image.roots]
+    shared = _by_name(resolve.of_shared_names(connection))
+    split = {
+        root.ref_id: image.roots if place == 0 else ()
+        for image in resolve.images_of(connection, shared)
+        if image.is_split
+        for place, root in enumerate(image.entries)
+    }
+    found: list[Digest] = []
+    for key, digest in connection.tuples(refs.DIGESTS):
+        if key in split:
+            found += [root.digest for root in split[key]]
+        else:
+            found.append(codecs.digest(digest))
+    return found
 
 
 def _by_name(roots: Iterable[Root]) -> list[Root]:
@@ -188,12 +202,11 @@ def _by_name(roots: Iterable[Root]) -> list[Root]:
     return sorted(roots, key=lambda root: (root.name is None, root.name or "", root.digest))
 
 
-def _size(connection: Connection, image: ResolvedImage, sizes: Mapping[int, int]) -> int:
+def _size(connection: Connection, ids: Sequence[int], sizes: Mapping[int, int]) -> int:
     """Return the bytes of an image; blobs that its documents share count once."""
-    targets = [root.blob_id for root in image.roots]
-    if len(targets) == 1:
-        return sizes.get(targets[0], 0)
-    return connection.value(usage.CONTENT, targets=many(targets)) or 0
+    if len(ids) == 1:
+        return sizes.get(ids[0], 0)
+    return connection.value(usage.CONTENT, targets=many(ids)) or 0
 
 
 def manifests_below(
@@ -203,70 +216,91 @@ def manifests_below(
 
     The keys are the ids of the blobs of the roots.
     """
-    return _below(
-        connection,
-        _own_entries(connection, roots),
-        lambda row: _entry(row.child_id, row, _declared(row)),
-    )
+
+    def listed_by(indexes: set[int]) -> Mapping[int, list[ManifestEntry]]:
+        found: dict[int, list[ManifestEntry]] = defaultdict(list)
+        for row in connection.each(blobs.MANIFESTS, parents=many(indexes)):
+            found[row.parent_id].append(_entry(row.child_id, row, _declared(row)))
+        return found
+
+    return _below(_own_entries(connection, roots), listed_by)
 
 
 class _Node(Protocol):
     @property
     def blob_id(self) -> int: ...
     @property
-    def kind(self) -> Kind: ...
+    def kind(self) -> int: ...
 
 
 _N = TypeVar("_N", bound=_Node)
 
 
-class _Member(NamedTuple):
-    """A document below an image, with the platform that a listing shows."""
-
-    blob_id: int
-    kind: Kind
-    platform: Platform | None
-
-
 class _ShownPlatforms:
     """The known platforms of images, each once; one tuple for all images that have the same."""
 
-    def __init__(self) -> None:
-        # By identity, because the hash of a platform is slow; the values keep the keys alive.
-        self._known: dict[tuple[int, ...], tuple[list[Platform], tuple[Platform, ...]]] = {}
+    def __init__(self, connection: Connection, roots: Sequence[Root]) -> None:
+        def listed_by(indexes: set[int]) -> Mapping[int, list[IndexMemberRow]]:
+            found: dict[int, list[IndexMemberRow]] = defaultdict(list)
+            for row in connection.each(blobs.MEMBERS, parents=many(indexes)):
+                found[row[0]].append(row)
+            return found
 
-    def of(self, platforms: list[Platform]) -> tuple[Platform, ...]:
-        """Return the platforms to show, in their order."""
-        key = tuple(map(id, platforms))
+        indexes = {root.blob_id for root in roots if root.kind is Kind.INDEX}
+        own = {key: IndexMemberRow(0, key, Kind.INDEX, None) for key in indexes}
+        self._members = _below(own, listed_by)
+        members = list(chain.from_iterable(self._members.values()))
+        for kind in {member[2] for member in members}:
+            codecs.kind(kind)
+        ids = {*(member[3] for member in members), *map(_platform_id, roots)}
+        named = [each for each in ids if each is not None]
+        self._platforms = resolve.platforms(connection, named)
+        self._known: dict[tuple[int, ...], tuple[Platform, ...]] = {}
+
+    def of(self, roots: Sequence[Root]) -> tuple[Platform, ...]:
+        """Return the platforms of an image in their order."""
+        key = tuple([each for root in roots for each in self._of_root(root)])
         found = self._known.get(key)
         if found is None:
-            shown = tuple(dict.fromkeys(each for each in platforms if not each.is_unknown))
-            found = self._known[key] = platforms, shown
-        return found[1]
+            platforms = dict.fromkeys(self._platforms[each] for each in key)
+            found = self._known[key] = tuple(each for each in platforms if not each.is_unknown)
+        return found
+
+    def _of_root(self, root: Root) -> list[int]:
+        if root.kind is Kind.INDEX:
+            return [
+                platform_id
+                for _, _, kind, platform_id in self._members[root.blob_id]
+                if kind == Kind.MANIFEST and platform_id is not None
+            ]
+        found = _platform_id(root) if root.kind is Kind.MANIFEST else None
+        return [] if found is None else [found]
+
+
+def _platform_id(root: Root) -> int | None:
+    return root.configured_id if root.declared_id is None else root.declared_id
 
 
 def _below(
-    connection: Connection, own: Mapping[int, _N], make: Callable[[ManifestRow], _N]
+    own: Mapping[int, _N], listed_by: Callable[[set[int]], Mapping[int, list[_N]]]
 ) -> dict[int, list[_N]]:
-    """Return the documents below each root, which `make` makes from rows."""
+    """Return the documents below each root; `listed_by` reads what some indexes list."""
     listed: dict[int, list[_N]] = {}
-    pending = {key for key, entry in own.items() if entry.kind is Kind.INDEX}
+    pending = {key for key, entry in own.items() if entry.kind == Kind.INDEX}
     while pending:
-        children: dict[int, list[_N]] = defaultdict(list)
-        for row in connection.each(blobs.MANIFESTS, parents=many(pending)):
-            children[row.parent_id].append(make(row))
+        children = listed_by(pending)
         listed |= {key: children.get(key, []) for key in pending}
-        below = {e.blob_id for found in children.values() for e in found if e.kind is Kind.INDEX}
+        below = {e.blob_id for found in children.values() for e in found if e.kind == Kind.INDEX}
         pending = below - listed.keys()
     return {key: list(_leaves(entry, listed)) for key, entry in own.items()}
 
 
 def _leaves(root: _N, listed: dict[int, list[_N]]) -> Iterable[_N]:
     """Return the manifests below an index, depth first; an index is entered once."""
-    if root.kind is not Kind.INDEX:
+    if root.kind != Kind.INDEX:
         return (root,)
     below = listed.get(root.blob_id, [])
-    return below if all(e.kind is not Kind.INDEX for e in below) else _nested(root, listed)
+    return _nested(root, listed) if Kind.INDEX in [e.kind for e in below] else below
 
 
 def _nested(root: _N, listed: dict[int, list[_N]]) -> Iterator[_N]:
@@ -274,28 +308,15 @@ def _nested(root: _N, listed: dict[int, list[_N]]) -> Iterator[_N]:
     stack = [root]
     while stack:
         entry = stack.pop()
-        if entry.kind is not Kind.INDEX or (
+        if entry.kind != Kind.INDEX or (
             entry.blob_id != root.blob_id and not listed.get(entry.blob_id)
         ):
             yield entry
             continue
         below = listed.get(entry.blob_id, [])
-        fresh = [e for e in below if e.kind is not Kind.INDEX or e.blob_id not in seen]
+        fresh = [e for e in below if e.kind != Kind.INDEX or e.blob_id not in seen]
         seen.update(e.blob_id for e in fresh)
         stack.extend(reversed(fresh))
-
-
-def _own_members(connection: Connection, roots: Sequence[Root]) -> dict[int, _Member]:
-    declared = _declared_of(connection, roots)
-    targets = many({root.blob_id for root in roots})
-    return {
-        row.id: _Member(row.id, codecs.kind(row.kind), declared.get(row.id) or _configured(row))
-        for row in connection.each(blobs.ENTRIES, targets=targets)
-    }
-
-
-def _member(row: ManifestRow) -> _Member:
-    return _Member(row.child_id, codecs.kind(row.kind), _declared(row) or _configured(row))
 
 
 def _declared_of(connection: Connection, roots: Sequence[Root]) -> Mapping[int, Platform]:
@@ -356,11 +377,3 @@ def _platform(
         variant=variant or "",
         os_version=os_version or "",
     )
-
-
-def _health(targets: set[int], broken: set[int], partial: set[int]) -> Health:
-    if not (broken or partial):
-        return Health.COMPLETE
-    if targets & broken:
-        return Health.BROKEN
-    return Health.PARTIAL if targets & partial else Health.COMPLETE

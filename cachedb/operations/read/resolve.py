@@ -186,18 +186,23 @@ def platforms_of(connection: Connection, roots: Iterable[Root]) -> Mapping[int, 
         for root in roots
         if (key := root.declared_id or root.configured_id) is not None
     }
-    if not keys:
+    known = platforms(connection, set(keys.values()))
+    return {blob_id: known[key] for blob_id, key in keys.items() if key in known}
+
+
+def platforms(connection: Connection, ids: Collection[int]) -> dict[int, Platform]:
+    """Return the platforms of these ids."""
+    if not ids:
         return {}
-    known = {
+    return {
         row.id: Platform(
             os=row.os,
             architecture=row.architecture,
             variant=row.variant,
             os_version=row.os_version,
         )
-        for row in connection.each(blobs.PLATFORMS, ids=many(set(keys.values())))
+        for row in connection.each(blobs.PLATFORMS, ids=many(ids))
     }
-    return {blob_id: known[key] for blob_id, key in keys.items() if key in known}
 
 
 def find_roots(connection: Connection, text: str) -> list[Root]:
