@@ -25,7 +25,7 @@ Its package imports the variants of each class for asyncio and the adapters of a
 a catalog uses neither; its libpq imports ssl for the callbacks that OpenSSL had before 1.1.
 """
 _FOUND_IN: Final[Mapping[str, Mapping[str, str]]] = {
-    # What the modules of psycopg import from the package.
+    # Names that the modules of psycopg import from the package.
     "asyncio": {
         "CancelledError": "asyncio.exceptions", "Event": "asyncio.locks",
         "Future": "asyncio.futures", "Lock": "asyncio.locks", "Queue": "asyncio.queues",

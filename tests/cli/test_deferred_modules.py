@@ -224,7 +224,7 @@ def test_the_version_of_each_distribution_is_that_of_importlib() -> None:
         installed_version.version("no-such-distribution-of-test")
 
 
-def test_the_first_distribution_of_the_path_counts(
+def test_the_first_distribution_of_the_path_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = tmp_path / "Some_Thing-1.dist-info"
