@@ -104,8 +104,8 @@ def command(
 
 
 def _print_digests(plan: GCPlan) -> None:
-    for candidate in plan.garbage:
-        output.print_stdout(candidate.digest)
+    if plan.garbage:  # printed at once: unbuffered, each call of print is a system call
+        output.print_stdout("\n".join(candidate.digest for candidate in plan.garbage))
 
 
 def _print_outcome(

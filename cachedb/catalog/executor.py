@@ -8,6 +8,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cachedb.catalog import compiled
+from cachedb.records import maker_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -53,8 +54,8 @@ class Connection:
 
         Rows are read inside the transaction: they end with its block.
         """
-        make: Any = statement.row._make  # type: ignore[attr-defined]
-        return map(make, self.driver.execute(self._texts[statement.name], values))
+        rows = self.driver.execute(self._texts[statement.name], values)
+        return map(maker_of(statement.row, len(rows.description)), rows)
 
     def tuples(self, statement: Rows[Any], /, **values: Bound) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of a statement as plain tuples, which cost half as much as named ones."""

@@ -162,7 +162,6 @@ def test_a_document_that_was_cut_unseen_stops_the_collection(
     """A file that is written in place moves no time of its directory, so that it is not read."""
     monkeypatch.setattr("cachedb.layout.fingerprint.racy_since", lambda: 2**63)
     monkeypatch.setattr("cachedb.operations.sync.reconcile.racy_since", lambda: 2**63)
-    monkeypatch.setattr("cachedb.operations.gc.mark.racy_since", lambda: 2**63)
     with Cache.open(populated.path) as cache:
         plan = cache.plan_collection(grace=0)
         assert plan.garbage

@@ -227,6 +227,12 @@ class ServerCatalog(Catalog):
             connection.analyze()
             self._commit(driver)
 
+    @contextmanager
+    def writing_unchecked(self) -> Iterator[ServerConnection]:
+        """Open a transaction as `writing` does: PostgreSQL always checks foreign keys."""
+        with self.writing() as connection:
+            yield connection
+
     def remarks(self) -> list[str]:
         """Describe server, database and schema, for those who run them."""
         with self.reading() as connection:

@@ -12,14 +12,13 @@ import time
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from cachedb.catalog import codecs
-from cachedb.catalog.enums import State
+from cachedb.catalog import codecs, state
+from cachedb.catalog.enums import INDEX_PROBLEMS, State
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import blobs, refs
 from cachedb.catalog.statements import garbage as statements
 from cachedb.errors import CatalogMismatch, UnreadableGraph
 from cachedb.layout.blobs import path_of
-from cachedb.layout.fingerprint import racy_since
 from cachedb.layout.quarantine import FINISHED, age_of
 from cachedb.layout.staging.area import digest_of
 from cachedb.layout.temporary_files import LEASES, OURS, STAGE, TRASH
@@ -27,21 +26,22 @@ from cachedb.layout.unreadable_entry import unreadable_in
 from cachedb.operations.gc.cross_check import cross_check
 from cachedb.operations.gc.grace import GRACE_SECONDS
 from cachedb.operations.sync import reconcile
+from cachedb.operations.sync.freshness import has_same_names
 from cachedb.operations.sync.locked_names import locking_names
 from cachedb.operations.sync.recover import held_by_operations
 from cachedb.records import NamedTuple, Record, brief_repr
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
-    from cachedb.catalog.connect import Catalog
-    from cachedb.catalog.database_file import FileVersion
+    from cachedb.catalog.connect import Catalog, Mark
     from cachedb.catalog.enums import Kind
     from cachedb.catalog.executor import Bound, Connection
     from cachedb.catalog.statement import Rows
     from cachedb.catalog.statements.garbage import KeptRow
     from cachedb.layout import Layout
     from cachedb.layout.temporary_files import TemporaryFile
+    from cachedb.layout.unreadable_entry import UnreadableEntry
     from cachedb.oci.digest import Digest
 
 
@@ -127,13 +127,13 @@ class Kept(Record):
     name: str | None
 
 
-class GCPlan(Record):
+class GCPlan(Record, uncompared=("basis",)):
     """Blobs and leftovers that a collection would remove, and those that it would keep.
 
     `grace` and `quarantine` are in seconds: the age from which a blob is removed, and the time for
-    which it can be restored then. `basis` is the version of the catalog whose rows the plan was
-    made from; None if they can change without moving it, as those of a young file or of a server
-    can, or if the plan is not of all refs.
+    which it can be restored then. `basis` is the mark of the rows that the plan was made from;
+    None if they can change without moving it, as those in a server can, or if the plan is not of
+    all refs.
     """
 
     garbage: tuple[Candidate, ...]
@@ -145,7 +145,7 @@ class GCPlan(Record):
     leftovers: tuple[Leftover, ...] = ()
     spared_leftovers: tuple[Leftover, ...] = ()
     """Leftovers that stay, each with its reason."""
-    basis: FileVersion | None = None
+    basis: Mark | None = None
 
     __repr__ = brief_repr
 
@@ -221,18 +221,13 @@ def _select(
     grace: float,
     without: Collection[int],
     chosen: Collection[int] | None,
-) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...], set[str], FileVersion | None]:
+) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...], set[str], Mark | None]:
     """Return garbage and spared blobs, checked against the files, leased digests, the basis."""
+    basis = catalog.mark()  # before the rows are read, so that it shows what is written meanwhile
     with catalog.reading() as connection:
         garbage, spared = find_blobs(layout, connection, grace, without, chosen)
         cross_check(layout, connection, garbage, spared, without)
-        return garbage, spared, held_by_operations(layout, connection), _basis(catalog)
-
-
-def _basis(catalog: Catalog) -> FileVersion | None:
-    """Return the version of the rows that the caller reads, if every later write moves it."""
-    version = catalog.version
-    return version if version is not None and version.written_ns < racy_since() else None
+        return garbage, spared, held_by_operations(layout, connection), basis
 
 
 def kept(catalog: Catalog) -> list[Kept]:
@@ -277,28 +272,29 @@ def find_blobs(
     _refuse_unreadable(layout, connection, without)
     leased = leased_blobs(layout, connection)
     subjects = set(connection.values(blobs.SUBJECTS_OF_REFS, without=many(without)))
-    found: list[Candidate] = []
+    garbage: list[Candidate] = []
+    spared: list[Candidate] = []
     now, grace_ns = time.time_ns(), int(grace * 1e9)
-    for row in connection.each(statements.UNREACHABLE, without=many(without)):
-        touched = min(row.touched or 0, now)
-        if chosen is not None and row.id not in chosen:
+    for key, text, size, kind, touched_ns in connection.each(
+        statements.UNREACHABLE, without=many(without)
+    ):
+        touched = touched_ns or 0
+        touched = min(touched, now)
+        if chosen is not None and key not in chosen:
             reason = Reason.NOT_CHOSEN
-        elif row.id in leased:
+        elif key in leased:
             reason = Reason.LEASED
-        elif row.id in subjects:
+        elif key in subjects:
             reason = Reason.SUBJECT
         elif touched > now - grace_ns:
             reason = Reason.YOUNG
         else:
             reason = Reason.UNREACHABLE
-        digest, size, kind = (
-            codecs.digest(row.digest),
-            codecs.size(row.size),
-            codecs.kind(row.kind),
+        found = Candidate(
+            codecs.digest(text), codecs.size(size), codecs.kind(kind), reason, touched
         )
-        found.append(Candidate(digest, size, kind, reason, touched))
-    garbage = tuple(each for each in found if each.reason in _GARBAGE)
-    return garbage, tuple(each for each in found if each.reason not in _GARBAGE)
+        (garbage if reason is Reason.UNREACHABLE else spared).append(found)
+    return tuple(garbage), tuple(spared)
 
 
 def find_leftovers(
@@ -340,17 +336,24 @@ def _is_young(touched_ns: int, grace: float) -> bool:
 
 
 def _refuse_unreadable(layout: Layout, connection: Connection, without: Collection[int]) -> None:
-    for entry in unreadable_in(layout.index()):
+    for entry in _unreadable_entries(layout, connection):
         refused = UnreadableGraph("", entry.problem, "index.json")
         refused.hint = f"cachedb rm '{entry.address}'"
         raise refused
     found = connection.first(statements.UNREADABLE, without=many(without))
     if found is not None:
         digest = codecs.digest(found.digest)
-        state = codecs.state(found.state)
-        why = "it is missing" if state is State.MISSING else "it is corrupt"
+        is_missing = codecs.state(found.state) is State.MISSING
+        why = "it is missing" if is_missing else "it is corrupt"
         image = _an_image_with(connection, digest)
         raise UnreadableGraph(digest, found.problem or why, path_of(digest), image)
+
+
+def _unreadable_entries(layout: Layout, connection: Connection) -> Sequence[UnreadableEntry]:
+    """Return the entries of index.json that cannot be read, parsed only if there may be one."""
+    if state.read(connection, INDEX_PROBLEMS) == "[]" and has_same_names(layout, connection):
+        return ()
+    return unreadable_in(layout.index())
 
 
 def _an_image_with(connection: Connection, digest: Digest) -> str:

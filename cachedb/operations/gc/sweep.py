@@ -27,6 +27,7 @@ from cachedb.operations.gc.mark import (
     leased_blobs,
 )
 from cachedb.operations.sync import history, reconcile
+from cachedb.operations.sync.freshness import is_derived_from_files
 from cachedb.operations.sync.locked_names import locking_names
 from cachedb.operations.sync.recover import (
     held_by_operations,
@@ -110,7 +111,7 @@ def _collect(
     plan: GCPlan, layout: Layout, catalog: Catalog, check: Callable[[Connection], None]
 ) -> GCReport:
     undo_unfinished(layout)
-    reconcile.reconcile(layout, catalog)
+    _reconcile(plan, layout, catalog)
     restore_needed_locked(layout, catalog)
     # First, because a full disk accepts writes only after space has been freed.
     leftovers = _clear(plan, layout, catalog)
@@ -129,19 +130,36 @@ def remove(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
         catalog.collecting() as check,
     ):
         undo_unfinished(layout)
-        reconcile.reconcile(layout, catalog)
+        _reconcile(plan, layout, catalog)
         report = _remove(plan, layout, catalog, check)
     forget_removed(catalog)
     return report
+
+
+def _reconcile(plan: GCPlan, layout: Layout, catalog: Catalog) -> None:
+    """Reconcile, unless the rows of the plan are those of the files as they are now.
+
+    A reconciliation would record that proof in the catalog, which the plan then no longer matches.
+    """
+    with catalog.reading() as connection:
+        is_current = _is_of(plan, catalog) and is_derived_from_files(layout, connection)
+    if not is_current:
+        reconcile.reconcile(layout, catalog)
+
+
+def _is_of(plan: GCPlan, catalog: Catalog) -> bool:
+    """Return whether nothing has been written to the catalog since a plan was made."""
+    return plan.basis is not None and plan.basis == catalog.mark()
 
 
 def _clear(plan: GCPlan, layout: Layout, catalog: Catalog) -> tuple[Leftover, ...]:
     """Remove the leftovers of a plan that are still abandoned; return those removed."""
     with catalog.reading() as connection:
         held = held_by_operations(layout, connection)
-    found = {each.path: each for each in find_leftovers(layout, plan.grace, plan.quarantine, held)}
+    # Found again only if some are to be removed, since that lists the directories of blobs.
+    again = find_leftovers(layout, plan.grace, plan.quarantine, held) if plan.leftovers else ()
+    found = {each.path: each for each in again}
     selected = [each for each in plan.leftovers if found.get(each.path) == each]
-    # Found once more only if some are to be removed: it lists the directories of blobs.
     leftovers = {each.path: each for each in layout.temporary_files.find()} if selected else {}
     layout.clear_staging(kept=held)
     layout.remove_stale_leases()
@@ -174,7 +192,7 @@ def _remove(
             selected = None
             continue
         # Without room for it, the next command reconciles the catalog.
-        with suppress(StorageFailed), catalog.writing() as connection:
+        with suppress(StorageFailed), catalog.writing_unchecked() as connection:
             reconcile.absorb_removal(layout, connection, [each.digest for each in selected])
         return GCReport(removed=selected, freed=freed, quarantined=quarantined)
     raise CacheBusy("another program keeps changing index.json", hint="try again")
@@ -191,7 +209,7 @@ def _unchanged(plan: GCPlan, layout: Layout, catalog: Catalog) -> tuple[Candidat
     gone = {each.digest for each in (*plan.garbage, *plan.spared)}
     with catalog.reading() as connection:
         leased = leased_blobs(layout, connection).values()
-        is_same = plan.basis == catalog.version and gone.isdisjoint(leased)
+        is_same = _is_of(plan, catalog) and gone.isdisjoint(leased)
         return plan.garbage if is_same and is_unchanged(layout, connection, gone) else None
 
 

@@ -29,12 +29,27 @@ def is_up_to_date(layout: Layout, connection: Connection) -> bool:
     return is_unchanged and connection.value(sboms.UNREAD) is None
 
 
+def is_derived_from_files(layout: Layout, connection: Connection) -> bool:
+    """Return whether the rows are derived from the files as they are now, whatever proves it.
+
+    Costs four calls of stat, or one reading of index.json as well.
+    """
+    recorded = Fingerprint.parse(connection.value(state.RECORDED, key=FINGERPRINT) or "")
+    current = layout.fingerprint()
+    return current.proves_unchanged(recorded) or has_same_content(
+        layout, connection, current, recorded
+    )
+
+
 def has_same_content(
     layout: Layout, connection: Connection, current: Fingerprint, recorded: Fingerprint | None
 ) -> bool:
     """Return whether no blob has changed, and index.json has the bytes that were derived last."""
-    if not current.proves_same_blobs(recorded):
-        return False
+    return current.proves_same_blobs(recorded) and has_same_names(layout, connection)
+
+
+def has_same_names(layout: Layout, connection: Connection) -> bool:
+    """Return whether index.json has the bytes that the rows were derived from last."""
     copy = connection.value(state.RECORDED, key=NAMES)
     try:
         return copy is not None and copy.encode() == layout.read_index_json()
