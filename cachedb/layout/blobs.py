@@ -205,9 +205,10 @@ class BlobStore:
 
         Costs one `stat` call a file.
         """
+        is_regular = stat.S_ISREG
         for algorithm in _ALGORITHMS:
             for name, file in self._entries(algorithm):
-                if stat.S_ISREG(file.st_mode) and _is_encoded(algorithm, name):
+                if is_regular(file.st_mode) and _is_encoded(algorithm, name):
                     touched = max(file.st_mtime_ns, file.st_ctime_ns)
                     yield f"{algorithm}:{name}", (file.st_size, touched)
 

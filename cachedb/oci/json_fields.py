@@ -114,11 +114,11 @@ class Fields:
         Raises:
             InvalidManifest: The value is no array, or an element no string.
         """
-        found = []
-        for where, item in self._items(key):
-            if not isinstance(item, str):
-                raise InvalidManifest(f"expected string, found {kind_of(item)}", where)
-            found.append(item)
+        found = self.get(key, list) or ()
+        if not {str}.issuperset(map(type, found)):
+            for where, item in self._items(key):
+                if not isinstance(item, str):
+                    raise InvalidManifest(f"expected string, found {kind_of(item)}", where)
         return tuple(found)
 
     def string_map(self, key: str) -> dict[str, str]:
@@ -128,6 +128,8 @@ class Fields:
             InvalidManifest: The value is no object, or one of its values no string.
         """
         found = self.get(key, dict) or {}
+        if {str}.issuperset(map(type, found.values())):
+            return dict(found)
         for name, value in found.items():
             if value is not None and not isinstance(value, str):
                 raise InvalidManifest(

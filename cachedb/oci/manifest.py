@@ -113,7 +113,7 @@ class Manifest(NamedTuple):
     def children(self) -> Iterator[Child]:
         """Yield every descriptor: the config, the layers in order, the subject."""
         if self.config is not None:
-            yield Child(role=ChildRole.CONFIG, position=0, descriptor=self.config)
+            yield Child(ChildRole.CONFIG, 0, self.config)
         yield from _numbered(ChildRole.LAYER, self.layers)
         yield from _subject(self.subject)
 
@@ -336,9 +336,9 @@ def _descriptor(fields: Fields, key: str) -> Descriptor | None:
 
 def _numbered(role: ChildRole, descriptors: tuple[Descriptor, ...]) -> Iterator[Child]:
     for position, descriptor in enumerate(descriptors):
-        yield Child(role=role, position=position, descriptor=descriptor)
+        yield Child(role, position, descriptor)
 
 
 def _subject(descriptor: Descriptor | None) -> Iterator[Child]:
     if descriptor is not None:
-        yield Child(role=ChildRole.SUBJECT, position=0, descriptor=descriptor)
+        yield Child(ChildRole.SUBJECT, 0, descriptor)

@@ -16,7 +16,7 @@ import pytest
 
 from benchmarks import layouts
 from cachedb.cache import Cache
-from tests import connections, strace
+from tests import build, connections, strace
 
 FEW, MANY = 100, 300
 DOCUMENTS = 5
@@ -93,3 +93,14 @@ def test_first_open_takes_at_most_ten_kilobytes_of_memory_an_image(
 ) -> None:
     few, many = 1_000, 3_000
     assert peak(layout.of(many)) - peak(layout.of(few)) <= 10 * (many - few)
+
+
+def test_first_open_writes_no_row_that_refers_to_a_missing_one(
+    populated: build.Tree, layout: layouts.Made
+) -> None:
+    """SQLite checks no foreign key meanwhile."""
+    for path in (populated.path, layout.of(FEW)):
+        with Cache.open(path) as cache, cache.catalog.reading() as connection:
+            assert connection.faults() == []
+            (links,) = connection.run("SELECT count(*) FROM link")
+            assert links > (0,)

@@ -56,8 +56,12 @@ class NewLink(Claim):
     def __init__(
         self, linked: Child, parent: BlobRow, child: BlobRow, role: Role, platform_id: int | None
     ) -> None:
+        # Not by the constructor of the base class: there are more links than blobs.
         descriptor = linked.descriptor
-        super().__init__(descriptor.media_type, descriptor.size, platform_id, role)
+        self.media_type: str = descriptor.media_type
+        self.size: int = descriptor.size
+        self.platform_id: int | None = platform_id
+        self.role: Role | None = role
         self.parent: BlobRow = parent
         self.is_embedded: bool = descriptor.data is not None
         self.is_attestation: bool = attestation.is_attestation(descriptor.annotations)

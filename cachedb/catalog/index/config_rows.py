@@ -27,11 +27,12 @@ def insert(connection: Connection, parsed_configs: Mapping[int, ImageConfig]) ->
         words = (" ".join(parsed.entrypoint), " ".join(parsed.cmd))
         texts = (parsed.author, parsed.user, parsed.working_dir, *words)
         configs.append((key, created, *map(without_nul, texts)))
-        labels += [(key, *pair) for pair in pairs(parsed.labels)]
-        # The last variable of a name counts.
-        variables += [
-            (key, *pair) for pair in pairs(dict(item.partition("=")[::2] for item in parsed.env))
-        ]
+        if parsed.labels:
+            labels += [(key, *pair) for pair in pairs(parsed.labels)]
+        if parsed.env:
+            # The last variable of a name counts.
+            named = dict(item.partition("=")[::2] for item in parsed.env)
+            variables += [(key, *pair) for pair in pairs(named)]
     connection.insert(documents.INSERT_CONFIGS, configs)
     connection.insert(documents.INSERT_LABELS, labels)
     connection.insert(documents.INSERT_ENV, variables)

@@ -27,6 +27,9 @@ _STRENGTH = {
     for place, kind in enumerate((Kind.INDEX, Kind.MANIFEST, Kind.CONFIG, Kind.LAYER, Kind.OTHER))
 }
 
+_BEHIND_ALL = (len(_STRENGTH), "", 0, Kind.OTHER)
+_NO_PLATFORMS: frozenset[int] = frozenset()
+_MANIFESTS = frozenset({Kind.MANIFEST, Kind.ATTESTATION})
 _BY_ITSELF = frozenset({Reading.AS_GUESSED, Reading.AS_STATED})
 
 
@@ -46,14 +49,13 @@ class _Claims:
     """Declarations of one blob by all refs and links."""
 
     __slots__ = (
-        "is_attestation", "is_listed", "is_needed", "kinds", "may_be_absent", "platforms",
+        "first", "is_attestation", "is_listed", "is_needed", "may_be_absent", "platforms",
     )  # fmt: skip
 
     def __init__(self) -> None:
-        # Sorted by strength, media type and size, so that the first does not depend on the order
-        # of arrival.
-        self.kinds: list[tuple[int, str, int, Kind]] = []
-        self.platforms: set[int] = set()
+        # The first by strength, media type and size, whatever the order of arrival is.
+        self.first: tuple[int, str, int, Kind] = _BEHIND_ALL
+        self.platforms: frozenset[int] = _NO_PLATFORMS
         # Some ref or present parent requires the blob.
         self.is_needed = False
         # No parent requires the blob, because of its kind.
@@ -63,9 +65,11 @@ class _Claims:
         self.is_listed = False
 
     def add(self, kind: Kind, claim: Claim) -> None:
-        self.kinds.append((_STRENGTH[kind], claim.media_type, claim.size, kind))
+        found = (_STRENGTH[kind], claim.media_type, claim.size, kind)
+        if found < self.first:  # noqa: PLR1730  (a call takes longer)
+            self.first = found
         if claim.platform_id is not None:
-            self.platforms.add(claim.platform_id)
+            self.platforms |= {claim.platform_id}
 
     def need(self, *, may_be_absent: bool) -> None:
         if may_be_absent:
@@ -86,20 +90,23 @@ def derive(working_set: WorkingSet, ids: Iterable[int]) -> tuple[list[BlobRow], 
     misread: list[BlobRow] = []
     for row in _rows(working_set, ids):
         found = _claims(working_set, row)
-        if found is None and not row.has_file:
+        if found is None and row.touched is None:
             gone.append(row)
             continue
         kept.append((row, found))
         kind, media_type = _identity(working_set, row, found)
         if row.parsed and _is_misread(row, found, (kind, media_type)):
             misread.append(row)
-        reached |= _reached_by(working_set, row, kind)
-        row.kind, row.media_type = kind, media_type
+        if kind is not row.kind:
+            reached |= _reached_by(working_set, row, kind)
+            row.kind = kind
+        row.media_type = media_type
     reached |= working_set.forget_documents([*misread, *gone])
     working_set.forget(gone)
     for row, found in kept:
         _set_state(working_set, row, found)
-    return [row for row, found in kept if _has_to_be_read(row, found)], reached
+    unread = (pair for pair in kept if not pair[0].parsed)
+    return [row for row, found in unread if _has_to_be_read(row, found)], reached
 
 
 def neighbours(working_set: WorkingSet, ids: Iterable[int]) -> set[int]:
@@ -130,6 +137,23 @@ def may_be_near_documents(working_set: WorkingSet, ids: Iterable[int]) -> set[in
 def manifests_of_configs(working_set: WorkingSet, ids: Iterable[int]) -> set[int]:
     """Return the ids of the manifests that have a blob of `ids` as their config."""
     return {key for row in _rows(working_set, ids) for key in _manifests_of(working_set, row)}
+
+
+def changed_by_reading(working_set: WorkingSet, rows: Iterable[BlobRow]) -> set[int]:
+    """Return the ids of documents whose kind or platform is another since they were read.
+
+    That of a config which is still to be read is derived after it (`manifests_of_configs`).
+    """
+    return {
+        row.id
+        for row in rows
+        if row.kind in _MANIFESTS
+        and row.parsed
+        and (
+            _is_statement(working_set, row) is not (row.kind is Kind.ATTESTATION)
+            or _configured_platform(working_set, row) is not None
+        )
+    }
 
 
 def with_wrong_size(working_set: WorkingSet, ids: Iterable[int]) -> list[BlobRow]:
@@ -265,13 +289,13 @@ def _reached_by(working_set: WorkingSet, row: BlobRow, kind: Kind) -> set[int]:
 
 def _identity(working_set: WorkingSet, row: BlobRow, found: _Claims | None) -> tuple[Kind, str]:
     if found is not None:
-        _, media_type, _, kind = min(found.kinds)
+        _, media_type, _, kind = found.first
     elif row.parsed in _BY_ITSELF:
         # Without a claim, the kind is the one that the reader of the content recorded.
         media_type, kind = row.media_type, row.kind
     else:
         return Kind.OTHER, ""
-    if kind in {Kind.MANIFEST, Kind.ATTESTATION}:
+    if kind in _MANIFESTS:
         annotated = found is not None and found.is_attestation
         kind = Kind.ATTESTATION if annotated or _is_statement(working_set, row) else Kind.MANIFEST
     return kind, media_type
@@ -283,34 +307,39 @@ def _is_statement(working_set: WorkingSet, row: BlobRow) -> bool:
         return False
     if attestation.is_artifact_type(row.artifact_type or ""):
         return True
-    layers = [media_type for role, media_type, _ in working_set.content(row) if role is Role.LAYER]
-    return bool(layers) and all(_traits(media_type).is_statement for media_type in layers)
+    has_layers = False
+    for role, media_type, _ in working_set.content(row):
+        if role is Role.LAYER:
+            if not _traits(media_type).is_statement:
+                return False
+            has_layers = True
+    return has_layers
 
 
 def _set_state(working_set: WorkingSet, row: BlobRow, found: _Claims | None) -> None:
     """Set platform, state and, without a file, size."""
     if row.kind is not Kind.CONFIG:
-        declared = working_set.first_platform(found.platforms) if found else None
-        configured = _configured_platform(working_set, row)
-        row.platform_id = declared if configured is None else configured
-    row.state = _state(row, found)
-    if found is not None and not row.has_file:
-        row.size = min(found.kinds)[2]
+        configured = _configured_platform(working_set, row) if row.parsed else None
+        if configured is None and found is not None and found.platforms:
+            configured = working_set.first_platform(found.platforms)
+        row.platform_id = configured
+    if row.touched is not None:
+        row.state = State.CORRUPT if row.state is State.CORRUPT else State.PRESENT
+    else:
+        row.state = _state_without_file(found)
+        if found is not None:
+            row.size = found.first[2]
 
 
 def _configured_platform(working_set: WorkingSet, row: BlobRow) -> int | None:
-    """Return the platform that the config of a manifest names."""
-    if not row.parsed:
-        return None
+    """Return the platform that the config of a read manifest names."""
     for role, _, child in working_set.content(row):
         if role is Role.CONFIG and child.kind is Kind.CONFIG:
             return child.platform_id
     return None
 
 
-def _state(row: BlobRow, found: _Claims | None) -> State:
-    if row.has_file:
-        return row.state if row.state is State.CORRUPT else State.PRESENT
+def _state_without_file(found: _Claims | None) -> State:
     if found is None or not found.is_needed:
         foreign = found is not None and found.may_be_absent
         return State.FOREIGN if foreign else State.ABSENT
@@ -318,7 +347,8 @@ def _state(row: BlobRow, found: _Claims | None) -> State:
 
 
 def _has_to_be_read(row: BlobRow, found: _Claims | None) -> bool:
-    if row.parsed or not row.has_file or row.state is State.CORRUPT:
+    """Return whether the content of a blob that was not read has to be."""
+    if row.touched is None or row.state is State.CORRUPT:
         return False
     if row.kind in DOCUMENTS or row.kind is Kind.CONFIG:
         return True

@@ -13,7 +13,7 @@ from cachedb.oci.reference import TAG, Reference
 from cachedb.records import NamedTuple, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from cachedb.catalog.executor import Connection
     from cachedb.catalog.index.working_set import WorkingSet
@@ -48,7 +48,8 @@ class RefChanges:
         self.gone: list[int] = []
         self.moved: list[dict[str, Any]] = []
         self.changed: list[dict[str, Any]] = []
-        self.new: list[dict[str, Any]] = []
+        self.new: list[tuple[Any, ...]] = []
+        """Rows to insert, in the order of the columns of `stored_refs.INSERT`."""
         self.notes: dict[int, Mapping[str, str]] = {}
 
     def write(self, connection: Connection) -> None:
@@ -63,10 +64,7 @@ class RefChanges:
             connection.write(stored_refs.SHIFT, start=start, by=by)
         connection.write_each(stored_refs.MOVE, self.moved)
         connection.write_each(stored_refs.UPDATE, self.changed)
-        columns = stored_refs.INSERT.columns
-        connection.insert(
-            stored_refs.INSERT, [tuple(values[name] for name in columns) for values in self.new]
-        )
+        connection.insert(stored_refs.INSERT, self.new)
         connection.insert(
             stored_refs.INSERT_ANNOTATIONS,
             [(key, *pair) for key, pairs in self.notes.items() for pair in pairs.items()],
@@ -124,10 +122,8 @@ def _compare(
         else:
             others.append(_Place(position, text, entry))
     left = sorted((row for rows in by_entry.values() for row in rows), key=lambda r: r.position)
-    _pair(working_set, changes, others, left, now)
-    for values in (*changes.new, *changes.changed):
-        claim = Claim(values["media_type"], values["size"], values["platform_id"])
-        claims[values["target_id"]].append(claim)
+    for target, claim in _pair(working_set, changes, others, left, now):
+        claims[target].append(claim)
     working_set.refs = claims
     return changes
 
@@ -144,9 +140,10 @@ def _pair(
     others: list[_Place],
     left: list[StoredRef],
     now: int,
-) -> None:
-    """Pair the remaining entries with the remaining rows, by name."""
+) -> Iterator[tuple[int, Claim]]:
+    """Pair the remaining entries with the remaining rows, by name; yield targets and claims."""
     working_set.ensure({one.entry.descriptor.digest: one.entry.descriptor.size for one in others})
+    columns = stored_refs.INSERT.columns
     by_key: dict[object, list[StoredRef]] = {}
     for row in reversed(left):
         by_key.setdefault(_key(row.name, row.target_id), []).append(row)
@@ -163,8 +160,10 @@ def _pair(
             key = row.id
         else:
             key, next_id = next_id, next_id + 1
-            changes.new.append({"id": key, **values, "added": now})
+            row_values = {"id": key, **values, "added": now}
+            changes.new.append(tuple(row_values[name] for name in columns))
         changes.notes[key] = one.entry.descriptor.annotations
+        yield target, Claim(values["media_type"], values["size"], values["platform_id"])
     for row in (row for rows in by_key.values() for row in rows):
         changes.gone.append(row.id)
         changes.touched.add(row.target_id)

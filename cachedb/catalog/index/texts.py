@@ -15,4 +15,6 @@ def without_nul(text: str) -> str:
 
 def pairs(found: Mapping[str, str]) -> ItemsView[str, str]:
     """Return labels or annotations as they are indexed."""
-    return {without_nul(key): without_nul(value) for key, value in found.items()}.items()
+    if any("\0" in key or "\0" in value for key, value in found.items()):
+        found = {without_nul(key): without_nul(value) for key, value in found.items()}
+    return found.items()

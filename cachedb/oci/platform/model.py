@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cachedb.errors import InvalidPlatform
@@ -126,12 +127,13 @@ class Platform(Record):
         Raises:
             InvalidManifest: One of the two is missing, or a field is of another type.
         """
-        return cls(
-            os=fields.require("os", str),
-            architecture=fields.require("architecture", str),
-            variant=fields.get("variant", str) or "",
-            os_version=fields.get("os.version", str) or "",
-            os_features=fields.strings("os.features"),
+        variant, version = fields.get("variant", str), fields.get("os.version", str)
+        return _of(
+            fields.require("os", str),
+            fields.require("architecture", str),
+            "" if variant is None else variant,
+            "" if version is None else version,
+            fields.strings("os.features"),
         )
 
     def to_json(self) -> dict[str, str | list[str]]:
@@ -208,6 +210,19 @@ def this_machine() -> Platform:
     return Platform(
         os="linux" if system == "darwin" else system, architecture=architecture, variant=variant
     ).normalized()
+
+
+@lru_cache(maxsize=256)
+def _of(
+    os: str, architecture: str, variant: str, os_version: str, os_features: tuple[str, ...]
+) -> Platform:
+    return Platform(
+        os=os,
+        architecture=architecture,
+        variant=variant,
+        os_version=os_version,
+        os_features=os_features,
+    )
 
 
 def _machine(platform: Platform) -> tuple[str, str, str]:

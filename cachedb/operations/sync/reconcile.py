@@ -25,7 +25,7 @@ from cachedb.catalog.enums import (
 )
 from cachedb.catalog.index import derive as derivation
 from cachedb.catalog.index import sboms
-from cachedb.catalog.index.working_set import WorkingSet
+from cachedb.catalog.index.working_set import WorkingSet, packed, size_in
 from cachedb.catalog.statements import sboms as sbom_statements
 from cachedb.catalog.statements import user_state
 from cachedb.errors import BlobNotFound, CacheError, CorruptBlob, LimitExceeded
@@ -103,7 +103,9 @@ def reconcile(layout: Layout, catalog: Catalog) -> ReconcileReport:
     with catalog.reading() as connection:
         if is_up_to_date(layout, connection):
             return ReconcileReport()
-    with catalog.writing() as connection:
+        is_first = _recorded(connection) is None
+    # The first reconciliation inserts each row after those that it refers to.
+    with catalog.writing_unchecked() if is_first else catalog.writing() as connection:
         return reconcile_within(layout, connection)
 
 
@@ -257,15 +259,17 @@ class _Reconciliation:
 
         New files become pending, batch by batch. Returns the newest time in nanoseconds.
         """
-        arrivals: dict[str, tuple[int, int]] = {}
+        arrivals: dict[str, int] = {}
         changed: dict[str, tuple[int, int]] = {}
         newest, take = 0, known.pop
         for digest, file in files:
             if file[1] > newest:  # noqa: PLR1730  (a call takes longer)
                 newest = file[1]
             before = take(digest, None)
-            if before != file:
-                (arrivals if before is None else changed)[digest] = file
+            if before is None:
+                arrivals[digest] = packed(*file)
+            elif before != file:
+                changed[digest] = file
         self._counts.update(removed=len(known), changed=len(changed), added=len(arrivals))
         self._forget_changed(known, changed)
         self._working_set.arrivals = arrivals
@@ -303,7 +307,7 @@ class _Reconciliation:
         arrivals = self._working_set.arrivals
         while arrivals:
             coming = list(islice(arrivals.items(), _FILES_AT_ONCE))
-            self._working_set.ensure({digest: size for digest, (size, _) in coming})
+            self._working_set.ensure({digest: size_in(file) for digest, file in coming})
             orphans |= self._settle(set())
         for batch in _batches(orphans, _FILES_AT_ONCE):
             self._derive_orphans(batch)
@@ -345,7 +349,9 @@ class _Reconciliation:
             self._derived |= pending
             to_read, reached = derivation.derive(self._working_set, pending)
             orphans |= {row.id for row in to_read if not row.media_type}
-            pending = reached | self._read([row for row in to_read if row.media_type])
+            declared = [row for row in to_read if row.media_type]
+            pending = reached | self._read(declared)
+            pending |= derivation.changed_by_reading(self._working_set, declared)
         return orphans
 
     def _derive_orphans(self, pending: set[int]) -> None:
@@ -353,8 +359,10 @@ class _Reconciliation:
             self._derived |= pending
             to_read, reached = derivation.derive(self._working_set, pending)
             pending = reached | self._read(to_read)
+            pending |= {row.id for row in to_read if row.kind in DOCUMENTS}
 
     def _read(self, rows: list[BlobRow]) -> set[int]:
+        """Read documents; return the ids of their children, and of the manifests of configs."""
         documents: list[tuple[BlobRow, AnyDocument]] = []
         configs: list[tuple[BlobRow, ImageConfig]] = []
         legible = [row for row in rows if self._may_be_read(row)]
@@ -366,9 +374,8 @@ class _Reconciliation:
                 documents.append((row, found))
         children = self._working_set.put_documents(documents)
         self._working_set.put_configs(configs)
-        read = {row.id for row, _ in documents}
         above = derivation.manifests_of_configs(self._working_set, [row.id for row, _ in configs])
-        return children | above | read
+        return children | above
 
     def _may_be_read(self, row: BlobRow) -> bool:
         self._readings[row.id] += 1
