@@ -50,9 +50,9 @@ AS BIGINT[])) AND link.role = 1::INTEGER ORDER BY link.parent_id, link.position;
 -- name: blobs.members
 SELECT link.parent_id, link.child_id AS blob_id, blob.kind, coalesce(link.platform_id,
 blob.platform_id) AS platform_id FROM link JOIN blob ON blob.id = link.child_id WHERE
-link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(parents)s AS JSON)) AS anon_1) AND link.role = 1::INTEGER ORDER
-BY link.parent_id, link.position;
+link.parent_id IN (SELECT anon_1.value AS value FROM (SELECT unnest((SELECT CAST(%(parents)s AS
+BIGINT[]))) AS value) AS anon_1) AND link.role = 1::INTEGER ORDER BY link.parent_id,
+link.position;
 
 -- name: blobs.nodes
 SELECT blob.id, blob.digest, blob.kind, blob.state, blob.size, blob.platform_id FROM blob WHERE
