@@ -239,14 +239,16 @@ class PlatformNotFound(NotFound):
         self.available: tuple[str, ...] = tuple(available)
 
 
+HINT_TO_FILL = (
+    "cachedb pull NAME or cachedb import FILE creates it, or choose another with --cache DIR"
+)
+
+
 class CacheNotFound(NotFound):
     """There is no directory at that path."""
 
     def __init__(self, path: str) -> None:
-        super().__init__(
-            f"no cache at {path!r}: no such directory",
-            hint="give the folder of an OCI image layout with --cache DIR",
-        )
+        super().__init__(f"no cache at {path!r}: no such directory", hint=HINT_TO_FILL)
         self.path = path
 
 

@@ -81,7 +81,7 @@ def command(
                 sys.stdout.buffer.write(chunk)
         else:
             output_file.write(outfile, chunks)
-    for note in plan.notes:
+    for note in () if quiet else plan.notes:
         output.print_stderr(f"cachedb: {output.show(note)}")
     if not quiet and listed is Format.TABLE:
         for image in plan.images:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cachedb.cli.feedback.choices import SilentOption
+from cachedb.cli.feedback.choices import QuietOption
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import NestedFormatOption, SomeNamesArgument
 from cachedb.cli.options.query import (
@@ -39,7 +39,7 @@ def command(
     form: NestedFormatOption = Format.TABLE,
     everything: Annotated[bool, typer.Option("--all", help="Index every image.")] = False,
     drop: Annotated[bool, typer.Option("--drop", help="Remove the index.")] = False,
-    quiet: SilentOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Index the files of images, so that queries find them.
 
@@ -67,10 +67,7 @@ def command(
         query = selection(opened, where, param, tz, quiet=quiet)
         found = opened.index_files(names or (), query)
         print_if_empty(opened, query, found.images, quiet=quiet)
-    if form is not Format.TABLE and not quiet:
-        tables.render_tree(_json(found), form)
-    elif not quiet:
-        output.print_stderr(_summary(found))
+    _print(found, form, quiet=quiet)
     if found.unread:
         image = found.unread[0]
         images = output.count(len(found.unread), "image")
@@ -80,6 +77,15 @@ def command(
         layers = output.count(len(found.unreadable), "layer")
         message = f"cannot read {layers}, first {first.digest}: {first.why}"
         raise ValidationFailed(message, hint=first.hint)
+
+
+def _print(found: FilesIndexed, form: str, *, quiet: bool) -> None:
+    if quiet:
+        output.print_digests(found.layers)
+    elif form is not Format.TABLE:
+        tables.render_tree(_json(found), form)
+    else:
+        output.print_stderr(_summary(found))
 
 
 def _summary(found: FilesIndexed) -> str:

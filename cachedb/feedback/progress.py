@@ -12,16 +12,26 @@ from typing import (
     Concatenate,
     Final,
     ParamSpec,
-    Protocol,
     Self,
     TypeVar,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import Protocol
 
     from cachedb.oci.digest import Digest
 
+    class _Observed(Protocol):
+        @property
+        def progress(self) -> Progress: ...
+
+    class _OfLayout(Protocol):
+        @property
+        def layout(self) -> _Observed: ...
+
+
+_C = TypeVar("_C", bound="_OfLayout")
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
@@ -99,19 +109,6 @@ class Progress:
 
 
 UNWATCHED = Progress()
-
-
-class _Observed(Protocol):
-    @property
-    def progress(self) -> Progress: ...
-
-
-class _OfLayout(Protocol):
-    @property
-    def layout(self) -> _Observed: ...
-
-
-_C = TypeVar("_C", bound=_OfLayout)
 
 
 def as_step(

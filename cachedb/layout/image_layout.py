@@ -8,7 +8,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from cachedb.closing import Closing
-from cachedb.errors import CacheNotFound, InvalidManifest, NotALayout, StorageFailed
+from cachedb.errors import (
+    HINT_TO_FILL,
+    CacheNotFound,
+    InvalidManifest,
+    NotALayout,
+    StorageFailed,
+)
 from cachedb.feedback.progress import UNWATCHED
 from cachedb.layout import fingerprint
 from cachedb.layout.blobs import BlobStore
@@ -38,6 +44,7 @@ if TYPE_CHECKING:
 
 _MARKER = b'{"imageLayoutVersion":"1.0.0"}'
 _USUAL_MARKERS = (_MARKER, b'{"imageLayoutVersion": "1.0.0"}')
+_CHOOSE = "--cache DIR with the folder of a layout, or with an empty one to pull into"
 _TORN_SECONDS = 1.0
 _TORN_PAUSE = 0.02
 
@@ -119,6 +126,8 @@ class Layout(PrivateDirectory, Closing):
             NotALayout: The directory holds other files and no layout.
             StorageFailed: The file system refused.
         """
+        if root.exists() and not root.is_dir():
+            return cls.open(root)  # which refuses it
         with storing(f"create the cache {str(root)!r}"):
             root.mkdir(mode=0o777, parents=True, exist_ok=True)
             names = set(os.listdir(root))
@@ -167,8 +176,10 @@ class Layout(PrivateDirectory, Closing):
             from cachedb.layout.health import layouts_near
 
             near = [f"--cache {quote(str(path))}" for path in layouts_near(self.root)]
+            if not near and not os.listdir(self.root):
+                raise NotALayout(str(self.root), "it is empty", hint=HINT_TO_FILL)
             raise NotALayout(
-                str(self.root), "it has no index.json", hint=", or ".join(near) or None
+                str(self.root), "it has no index.json", hint=", or ".join(near) or _CHOOSE
             )
 
     @property

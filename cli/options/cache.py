@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -12,10 +11,10 @@ from cachedb.cli import deferred_modules
 from cachedb.cli.feedback.choices import observer
 from cachedb.cli.options.cache_folder import cache_folder
 from cachedb.cli.render import output
-from cachedb.errors import CacheNotFound, CatalogOfAnother
+from cachedb.errors import CatalogOfAnother
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from cachedb.cache import Cache
     from cachedb.catalog.executor import Connection
@@ -67,8 +66,7 @@ def open_cache(given: Path | None) -> Cache:
     """Open an existing cache."""
     from cachedb.cache import Cache
 
-    with _with_hint(given):
-        opened = _opened(Cache.open, cache_folder(given))
+    opened = _opened(Cache.open, cache_folder(given))
     _print_problems(opened)
     return opened
 
@@ -96,8 +94,7 @@ def open_files(given: Path | None) -> Cache:
     """Open an existing cache without its catalog, for what only needs files."""
     from cachedb.cache import Cache
 
-    with _with_hint(given):
-        opened = Cache.open_files(cache_folder(given))
+    opened = Cache.open_files(cache_folder(given))
     _print_ignored(opened)
     return opened
 
@@ -125,16 +122,6 @@ def _print_ignored(opened: Cache) -> None:
     """Print why the configuration of the cache is ignored, if it is."""
     if ignored := opened.configuration_problem():
         output.print_stderr(f"warning: {ignored}")
-
-
-@contextmanager
-def _with_hint(given: Path | None) -> Iterator[None]:
-    try:
-        yield
-    except CacheNotFound as error:
-        if given is None:
-            error.hint = "cachedb pull NAME creates it, or choose another with --cache DIR"
-        raise
 
 
 def create_cache(given: Path | None) -> Cache:

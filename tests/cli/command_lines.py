@@ -45,6 +45,14 @@ def _descendants() -> Iterator[str]:
             yield from (layer["digest"] for layer in manifest["layers"])
 
 
+def _layers() -> Iterator[str]:
+    """Yield the digests of the layers of both images."""
+    for part in APP.parts:
+        if part.media_type == build.OCI_MANIFEST:
+            yield from (layer["digest"] for layer in json.loads(part.content)["layers"])
+    yield from (layer.digest for layer in TOOL.layers)
+
+
 LINES = {
     "cache": Line("cache dir", ("CACHE",)),
     "cat": Line("cat TOOL:/tool", ("1",)),
@@ -62,7 +70,7 @@ LINES = {
     "gc": Line("gc --grace 0", (ORPHAN.digest,)),
     "history": Line("history TOOL", tuple(layer.digest for layer in TOOL.layers[::-1])),
     "import": Line("import ARCHIVE", (MORE.digest,)),
-    "index": Line("index files --all"),
+    "index": Line("index files --all", tuple(dict.fromkeys(_layers()))),
     "inspect": Line("inspect NAME", (APP.digest,)),
     "log": Line("log", before="pin NAME"),
     "ls": Line("ls", (TOOL.digest, APP.digest)),

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from cachedb.cli.app import _COMMANDS
 from tests import build
+from tests.cli.command_lines import LINES, Place
 from tests.cli.conftest import Run
 from tests.conftest import APP, TOOL
 
@@ -59,7 +61,7 @@ def test_a_layout_one_level_below_or_above_is_a_hint(run: Run, tmp_path: Path) -
         assert (done.code, done.out) == (4, "")
         assert "it has no index.json" in done.err
         assert done.err.splitlines()[1:] == [f"hint: --cache '{inner}'"]
-    assert run(tmp_path, "ls").err.count("hint:") == 0
+    assert "or with an empty one to pull into" in run(tmp_path, "ls").err
 
     other = build.layout(tmp_path / "my images" / "other", {}).path
     assert run(inner.parent, "ls").err.endswith(f"--cache '{inner}', or --cache '{other}'\n")
@@ -74,3 +76,34 @@ def test_an_archive_in_the_place_of_a_cache_is_hinted_to_be_imported(
 
     assert done.code == 4
     assert done.err.endswith(f"hint: cachedb import {archive}\n")
+
+
+WITHOUT_A_CACHE = {"cache", "config", "fleet", "inspect", "sample", "tags"}
+"""Commands that need no cache: `inspect` asks the registry then.
+
+Actions of `fleet` that need one are tested with fleets.
+"""
+CREATING = {"copy", "import", "pull", "sync"}
+
+
+@pytest.mark.parametrize("command", [each for each in _COMMANDS if each not in WITHOUT_A_CACHE])
+def test_every_command_hints_what_to_do_where_there_is_no_cache(
+    run: Run, place: Place, command: str
+) -> None:
+    """A folder that is missing, empty, or holds something else; and a file."""
+    folders = {name: place.folder / f"given-{name}" for name in ("missing", "empty", "other")}
+    for name in ("empty", "other"):
+        folders[name].mkdir()
+    (folders["other"] / "notes.txt").write_text("not a layout")
+    folders["file"] = folders["other"] / "notes.txt"
+    hinted = {"missing": "cachedb pull NAME", "empty": "cachedb pull NAME",
+              "other": "--cache DIR with", "file": "cachedb import "}  # fmt: skip
+    for name, folder in folders.items():
+        done = run(folder, *place.words(LINES[command].typed))
+        if command in CREATING and name in {"missing", "empty"}:
+            assert done.code == 0, done.err
+        elif command == "doctor" and name != "missing":
+            assert done.code != 0
+        else:
+            assert done.code in {2, 3, 4}, (name, done)
+            assert f"hint: {hinted[name]}" in done.err, (name, done.err)

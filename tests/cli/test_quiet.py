@@ -27,7 +27,6 @@ STATED = {
     "doctor": SILENT,
     "files": "Print paths only.",
     "fleet": "Suppress messages; `list` prints names only.",
-    "index": SILENT,
     "log": SILENT,
     "ls": "Suppress headers; print digests only, or the first column that QUERY shows.",
     "policy": "Suppress messages; `apply` prints digests only, `show` the policy.",

@@ -53,8 +53,8 @@ class FilesIndexed(Record):
 
     images: int
     """Number of images whose visible files are known now."""
-    read: int
-    """Number of layers that were read now; without those that cannot be indexed."""
+    layers: tuple[Digest, ...]
+    """Layers that were read now, in the order of the images; only those that are indexed."""
     known: int
     """Number of layers that were indexed before; without those that could not be."""
     entries: int
@@ -64,6 +64,11 @@ class FilesIndexed(Record):
     unread: tuple[UnreadImage, ...]
     """Images whose layers cannot be listed."""
     size: int
+
+    @property
+    def read(self) -> int:
+        """Number of layers that were read now."""
+        return len(self.layers)
 
 
 def index_files(
@@ -243,7 +248,7 @@ def _report(
     indexed = {row.digest for row in rows if row.problem is None}
     return FilesIndexed(
         images=len(images),
-        read=len(indexed.difference(known)),
+        layers=tuple(each for each in layers if each in indexed and each not in known),
         known=len(indexed.intersection(known)),
         entries=sum(row.entries for row in rows),
         unreadable=tuple(
