@@ -176,10 +176,9 @@ class Layout(PrivateDirectory, Closing):
             from cachedb.layout.health import layouts_near
 
             near = [f"--cache {quote(str(path))}" for path in layouts_near(self.root)]
-            if not near and not os.listdir(self.root):
-                raise NotALayout(str(self.root), "it is empty", hint=HINT_TO_FILL)
+            other = _CHOOSE if os.listdir(self.root) else HINT_TO_FILL
             raise NotALayout(
-                str(self.root), "it has no index.json", hint=", or ".join(near) or _CHOOSE
+                str(self.root), "it has no index.json", hint=", or ".join(near) or other
             )
 
     @property
