@@ -43,6 +43,7 @@ class Mark(NamedTuple):
     source: object
     """The connection that has seen the commits; another one counts them differently."""
     commits: int
+    """Number that changes with each commit by another connection (PRAGMA data_version)."""
 
 
 class Catalog:

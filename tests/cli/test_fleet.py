@@ -176,7 +176,8 @@ def test_a_query_of_files_of_a_fleet_tells_how_many_refs_are_not_indexed(
         f"web-b {APP}\n", "1 of 4 refs is not indexed"
     )  # fmt: skip
     assert run(joined["a"].path, *asked, "-q").err == ""
-    assert run(joined["a"].path, *asked, "--only", "web-a").err == ""
+    seen = run(joined["a"].path, *asked, "--only", "web-a")
+    assert seen.err == "nothing matches `refs not file:/bin/sh show cache,name`\n"
 
 
 def test_du_of_a_fleet_counts_a_blob_for_each_holder_and_once(
