@@ -7,7 +7,8 @@ With --quiet, stderr has errors and warnings only, and stdout, whatever --format
 - of other rows, and of messages about what was done: nothing;
 - of one value or document that was asked for, such as the content of a file: that, unchanged.
 
-Checks print the digests of blobs and images with findings. Exit codes are those without --quiet.
+`validate` and `verify` print the digests of what has findings; `check` and `doctor` print nothing,
+since their findings are about names and the store. Exit codes are those without --quiet.
 """
 
 from __future__ import annotations

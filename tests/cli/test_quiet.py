@@ -128,3 +128,14 @@ def test_the_page_states_the_rule() -> None:
     page = " ".join(PAGE.read_text().split())
     section = page.partition("## Quiet output")[2].partition(" ## ")[0]
     assert [command for command in STATED if f"`{command}" not in section] == []
+
+
+def test_a_quiet_export_has_no_remarks(run: Run, tmp_path: Path) -> None:
+    image = build.image(build.layer({"etc/a": "1", "etc/.wh.": ""}))
+    tree = build.layout(tmp_path / "cache", {"example.com/hidden:1": image})
+    asked = ("export", "hidden", "--format", "filesystem", "-o", str(tmp_path / "tree.tar"))
+
+    told, quiet = (run(tree.path, *asked, *more) for more in ((), ("-q", "--force")))
+
+    assert "which hides no file" in told.err
+    assert (quiet.code, quiet.err, quiet.out) == (0, "", f"{image.digest}\n")
