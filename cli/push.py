@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -32,6 +33,9 @@ from cachedb.cli.options.registries import (
 )
 from cachedb.cli.render.pushes import print_report
 from cachedb.cli.render.tables import Format
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 OverrideOption = Annotated[
     bool,
@@ -89,9 +93,21 @@ def command(
         connector(None, insecure, cert_file, client_cert, trust_realm) as connect,
     ):
         query = selection(opened, where, param, tz, quiet=quiet)
-        report = opened.push_each(
-            opened.plan_push(chosen_names(opened, names, query), target, options.platforms),
-            connect,
-            options,
-        )
+        with _hinting_remote_name(names):
+            plan = opened.plan_push(chosen_names(opened, names, query), target, options.platforms)
+        report = opened.push_each(plan, connect, options)
     print_report(report, form, quiet=quiet)
+
+
+@contextmanager
+def _hinting_remote_name(names: Sequence[str] | None) -> Iterator[None]:
+    """Hint the option where the second of two names is no image: `crane push SOURCE TARGET`."""
+    from cachedb.errors import NotFound
+
+    try:
+        yield
+    except NotFound as error:
+        if names and len(names) == 2 and "/" in names[1]:  # noqa: PLR2004
+            target = names[1].removeprefix("docker://")
+            error.hint = f"cachedb push {names[0]} --remote-name {target}"
+        raise

@@ -37,6 +37,9 @@ REFERENCE = lazy(
     rf"(?::(?P<tag>{_TAG}))?(?:@(?P<digest>{_DIGEST}))?"
 )
 IDENTIFIER = lazy(r"[a-f0-9]{64}")
+_TRANSPORTS = frozenset(
+    ("containers-storage", "dir", "docker-archive", "docker-daemon", "oci", "oci-archive")
+)
 
 
 class Reference(Record):
@@ -105,7 +108,9 @@ class Reference(Record):
     def _strict(cls, full: str, text: str) -> Reference:
         matched = REFERENCE.fullmatch(full)
         if matched is None or matched["domain"] is None:
-            raise InvalidReference(text, "expected [registry/]repository[:tag][@digest]")
+            why = "expected [registry/]repository[:tag][@digest]"
+            hint = _without_transport(text)
+            raise InvalidReference(text, why, hint=hint)
         if len(matched["path"]) > _LONGEST_NAME:
             raise InvalidReference(text, f"the path is longer than {_LONGEST_NAME} characters")
         return cls(
@@ -175,6 +180,16 @@ def _digest(text: str | None, reference: str) -> Digest | None:
         return Digest(text)
     except InvalidDigest as error:
         raise InvalidReference(reference, error.why) from error
+
+
+def _without_transport(text: str) -> str | None:
+    """Return a hint for a name with a transport, as those of skopeo (containers-transports(5))."""
+    transport, colon, rest = text.partition(":")
+    if transport == "docker" and rest.startswith("//"):
+        return f"without the transport: {rest[2:]}"
+    if colon and transport in _TRANSPORTS:
+        return "cachedb import FILE reads archives and layouts; names have no transport"
+    return None
 
 
 def _split_domain(text: str) -> tuple[str, str]:

@@ -13,13 +13,14 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
 from cachedb.cli.render import fitting
 from cachedb.cli.render.output import digest, print_lines, print_stdout, show, words
 from cachedb.errors import InvalidInput
+from cachedb.patterns import lazy
 from cachedb.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _AT_ONCE = 500
 """Rows of aligned text that are measured before the first of them is printed."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_GO_FIELD: Final = lazy(r"\{\{-?\s*(?:[a-z]+\s+)?\.")
 
 
 class Format(StrEnum):
@@ -43,6 +45,8 @@ def parse_format(text: str) -> str:
     """Parse the value of --format: a `Format`, or a template."""
     if text in set(Format):
         return Format(text)
+    if _GO_FIELD.search(text):
+        raise typer.BadParameter(f"{text!r} is a template of Go: write '{{digest}}' for a field.")
     if "{" in text:
         return text
     names = ", ".join(Format)

@@ -241,7 +241,9 @@ def test_no_cache_is_made_where_something_else_is(
     before = snapshot.of(tmp_path)
     done = run(tmp_path / "cache", "import", archive)
     assert done.code in {4, 9}
-    assert len(done.err.splitlines()) == 1
+    told, *hints = done.err.splitlines()
+    assert told.startswith("cachedb: ")
+    assert [hint.partition(":")[0] for hint in hints] in ([], ["hint"])
     assert snapshot.of(tmp_path) == before
 
 
@@ -310,3 +312,52 @@ def test_a_missing_choice_is_one_line_with_the_choices(run: Run, populated: buil
     assert done.code == 2
     assert "missing argument" in done.err
     assert "Choose from: dir\n" in done.err
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("push app 127.0.0.1:1/x/app:1", "cachedb push app --remote-name 127.0.0.1:1/x/app:1"),
+        ("push app docker://host/x:1", "cachedb push app --remote-name host/x:1"),
+        ("export app app.tar", "cachedb export [NAME]... -o FILE"),
+        ("save --output app.tar app", "cachedb export [NAME]... -o FILE"),
+        ("load -i app.tar", "cachedb import FILE"),
+        ("import --input app.tar", "cachedb import FILE"),
+        ("pull docker://host/x:1", "without the transport: host/x:1"),
+        (
+            "copy oci:layout:app host/x:1",
+            "cachedb import FILE reads archives and layouts; names have no transport",
+        ),
+        ("pull --all-tags app", "cachedb sync FILE"),
+        ("rm -f app", "cachedb rm --yes"),
+        ("prune -f", "cachedb prune --yes"),
+        ("gc --delete-untagged", "cachedb gc --drop is:untagged"),
+        ("ls --digests", "cachedb ls --columns NAME,DIGEST"),
+        ("images --filter dangling=true", "cachedb ls --where QUERY"),
+        ("cat app /etc/os-release", "cachedb cat NAME:PATH"),
+        ("copy a b c", "cachedb copy SOURCE TARGET"),
+        ("system df", "cachedb du"),
+        ("manifest app", "cachedb inspect --raw"),
+        ("version", "cachedb --version"),
+        ("login host", "skopeo login REGISTRY"),
+        ("inspect app --format {{.Digest}}", "cachedb inspect --help"),
+        ("ls --format {{.Repository}}:{{.Tag}}", "cachedb ls --help"),
+    ],
+)  # fmt: skip
+def test_words_of_other_tools_are_hinted(
+    run: Run, tree: build.Tree, typed: str, hint: str
+) -> None:
+    tree.add(build.image(build.layer({"a": "1"})), "example.com/app:1")
+
+    done = run(tree.path, *typed.split())
+
+    assert done.code in {2, 3}, done.err
+    assert done.err.splitlines()[-1] == f"hint: {hint}"
+
+
+@pytest.mark.parametrize("form", ["{{.Digest}}", "{{json .}}", "{{- .Name }}"])
+def test_a_template_of_go_is_refused(run: Run, tree: build.Tree, form: str) -> None:
+    done = run(tree.path, "ls", "--format", form)
+
+    assert (done.code, done.out) == (2, "")
+    assert "is a template of Go: write '{digest}' for a field" in done.err
