@@ -95,3 +95,18 @@ def test_an_import_whose_blobs_another_tool_removes_does_not_blame_its_archive(
     with pytest.raises(CacheBusy, match=r"another program removed .* before it had a name"):
         imported(cache, tree)
     assert not cache.list()
+
+
+def test_an_import_reads_what_another_process_that_staged_it_too_has_published(
+    tree: build.Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree.path.mkdir(exist_ok=True)
+    with Cache.open(tree.path) as cache:
+
+        def publish() -> None:
+            with cache.layout.staging() as stage:
+                stage.publish(DIGESTS)
+
+        after_reading(monkeypatch, publish)
+
+        assert imported(cache, tree) == ["app:1"]

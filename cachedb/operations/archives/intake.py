@@ -138,9 +138,13 @@ class ArchiveIntake:
                     yield digest, content
 
     def read(self, digest: Digest) -> bytes | None:
-        """Return the bytes of a staged or present document; None if it is neither."""
-        if digest in self.staged:
-            return self.stage.read(digest, MANIFEST_BYTES.value)
+        """Return the bytes of a staged or present document; None if it is neither.
+
+        A process that stages the same blob at the same time may have published it.
+        """
+        content = self.stage.read(digest, MANIFEST_BYTES.value) if digest in self.staged else None
+        if content is not None:
+            return content
         with suppress(BlobNotFound, CorruptBlob):
             return self._layout.blobs.read(digest, MANIFEST_BYTES)
         with suppress(BlobNotFound, CorruptBlob):
