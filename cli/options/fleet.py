@@ -84,7 +84,7 @@ def ask(
             print_correction(correction)
             found = fleet.files_coverage(query, only=chosen, without=left_out)
             print_files_coverage(found, _INDEX_AND_PUBLISH)
-            if not answer and correction is None:
+            if not answer and query.expression is not None and correction is None:
                 print_stderr(f"nothing matches `{query}`")
         return answer
 

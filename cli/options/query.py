@@ -139,7 +139,9 @@ def print_if_empty(opened: Cache, query: Query | None, found: object, *, quiet: 
     Nothing is printed if `print_correction` has said so. A table of no rows looks like one that
     failed, and a check of no image like one that passed.
     """
-    if query is None or quiet or found or opened.correct_values(query) is not None:
+    if query is None or query.expression is None or quiet or found:
+        return  # all rows of a noun are none: there is nothing to correct
+    if opened.correct_values(query) is not None:
         return
     meant = opened.meant_where_empty(query)
     if meant is None:

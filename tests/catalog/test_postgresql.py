@@ -1,5 +1,6 @@
 """PostgreSQL takes every compiled statement on the compiled tables."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,7 +141,7 @@ def plans(server: Server) -> dict[str, list[str]]:
                 for name in ("seqscan", "mergejoin", "hashjoin"):
                     connection.run(f"SET LOCAL enable_{name} = off")
                 ((made,),) = connection.run(f"EXPLAIN (FORMAT JSON, COSTS OFF) {text}", values)
-            found[handle.name] = sorted(set(scans(made[0]["Plan"])))
+            found[handle.name] = sorted(set(scans(json.loads(made)[0]["Plan"])))
     finally:
         catalog.close()
     return found

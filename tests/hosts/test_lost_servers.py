@@ -50,8 +50,12 @@ def test_an_operation_whose_server_is_killed_and_started_again_loses_nothing(
     farm: Farm, name: str
 ) -> None:
     count = farm.messages(farm.operations[name])
-    at = 2 * count // 3
-    assert restart(farm, name, range(at, at + 1)) == {at: []}
+    # An operation that sends heartbeats sends fewer messages the faster it is.
+    for at in (2 * count // 3, count // 3):
+        found = restart(farm, name, range(at, at + 1))
+        if found:
+            break
+    assert found == {at: []}
 
 
 @pytest.mark.campaign
