@@ -81,7 +81,9 @@ class Server:
     def start(self) -> None:
         """Start, and wait until it answers."""
         listen = "" if self.port is None else f"{self.address} -c port={self.port}"
-        options = f"-k {self.folder} -c listen_addresses={listen} -F"
+        # Fixtures make whole schemas in one transaction, each table and index of which is a lock.
+        locks = "-c max_locks_per_transaction=512"
+        options = f"-k {self.folder} -c listen_addresses={listen} {locks} -F"
         log = self.folder / "log"
         done = self._run("pg_ctl", "-D", self._data, "-l", str(log), "-o", options, "-w", "start")
         assert done.returncode == 0, log.read_text()
