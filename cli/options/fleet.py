@@ -13,9 +13,9 @@ from cachedb.cli.options.query import (
     parse_query,
     print_correction,
     print_files_coverage,
+    print_nothing_matches,
     read_query,
 )
-from cachedb.cli.render.output import print_stderr
 from cachedb.errors import CacheNotFound, InvalidInput, NotALayout
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def ask(
             found = fleet.files_coverage(query, only=chosen, without=left_out)
             print_files_coverage(found, _INDEX_AND_PUBLISH)
             if not answer and query.expression is not None and correction is None:
-                print_stderr(f"nothing matches `{query}`")
+                print_nothing_matches(query)
         return answer
 
 

@@ -143,11 +143,13 @@ def print_if_empty(opened: Cache, query: Query | None, found: object, *, quiet: 
         return  # all rows of a noun are none: there is nothing to correct
     if opened.correct_values(query) is not None:
         return
-    meant = opened.meant_where_empty(query)
-    if meant is None:
-        print_stderr(f"nothing matches `{query}`")
-    else:
-        print_stderr(f"nothing matches; did you mean `{meant}`?")
+    print_nothing_matches(query, opened.meant_where_empty(query))
+
+
+def print_nothing_matches(query: Query, meant: str | None = None) -> None:
+    """Print that a query matches nothing, with the one that was probably meant if there is one."""
+    told = f" `{query}`" if meant is None else f"; did you mean `{meant}`?"
+    print_stderr(f"nothing matches{told}")
 
 
 def print_notes(opened: Cache, queries: Iterable[Query]) -> None:
